@@ -1,0 +1,97 @@
+"""Files that are either whole or not there.
+
+Everything the library writes goes to a temporary file beside the target, is flushed to disk, and takes the target's name in
+one step: a reader, or a restart after `kill -9`, sees the old file or the new one and never half of either.
+"""
+
+import errno
+import hashlib
+import os
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import MinbertError
+
+REMEDY = {
+    errno.ENOSPC: "the disk is full: free some space, or point MINBERT_HOME / --out at another disk",
+    errno.EDQUOT: "your disk quota is used up: free some space, or point MINBERT_HOME / --out elsewhere",
+    errno.EROFS: "the folder is read-only: choose another with MINBERT_HOME or --out",
+    errno.EACCES: "no permission to write there: choose another folder with MINBERT_HOME or --out",
+    errno.EPERM: "no permission to write there: choose another folder with MINBERT_HOME or --out",
+    errno.ENOENT: "the folder has vanished: make it again, or choose another with MINBERT_HOME or --out",
+    errno.ENOTDIR: "a part of this path is a file, not a folder: choose another with MINBERT_HOME or --out",
+}
+
+
+@contextmanager
+def told(path):
+    """Turn the operating system's refusals to write `path` into one line with a remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in REMEDY:
+            raise
+        raise MinbertError(f"cannot write {path}: {REMEDY[error.errno]}") from error
+
+
+@contextmanager
+def atomic_path(path):
+    """Yield a temporary path beside `path`; when the block ends well, it becomes `path` in one step."""
+    path = Path(path)
+    with told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        os.close(handle)
+        part = Path(name)
+        try:
+            yield part
+            with open(part, "rb+") as file:
+                os.fsync(file.fileno())
+            os.chmod(part, 0o666 & ~_umask())  # mkstemp makes private files; ours are ordinary ones
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def write_atomic(path, content):
+    """Write text or bytes so that `path` is never half written."""
+    with atomic_path(path) as part, told(path):
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def locked(path):
+    """Hold an exclusive lock on `path` (a lock file). The kernel releases it when the process ends, however it ends."""
+    path = Path(path)
+    with told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+b")
+    with file:
+        _lock(file)
+        yield
+
+
+def sha256(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _lock(file):
+    if os.name == "nt":  # Windows has no flock; a one-byte region lock serves the same purpose
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)
