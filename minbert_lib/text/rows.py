@@ -1,0 +1,134 @@
+"""CS224N files → `Example`s, with a reason for every row that cannot be used.
+
+Notable choices: a bad row is never dropped in silence. Rows that the published files are known to contain (two questions of
+`quora-dev.csv` have no label) are skipped and counted; any other stops the reading with `file:line: reason`, so that a
+damaged file is never taken for a smaller whole one. The hash and the row count travel with the data into every record.
+"""
+
+import csv
+import gzip
+import io
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import MinbertError
+from ..files import sha256
+from .tasks import SPLITS, TASKS
+
+KNOWN_BAD_ROWS = {"quora-dev.csv": 2, "quora-train.csv": 4}  # rows without a label in the official files
+MAX_FIELD = 100_000  # characters; a "sentence" longer than this is a damaged file
+
+
+@dataclass(slots=True)
+class Example:
+    id: str
+    texts: tuple[str, ...]
+    label: int | float | None = None
+
+
+@dataclass
+class Rows:
+    """The examples of one file, and what a record must know about where they came from."""
+
+    task: str
+    split: str
+    examples: list[Example]
+    path: Path
+    sha256: str
+    problems: list[str] = field(default_factory=list)
+
+    def __len__(self):
+        return len(self.examples)
+
+    def fingerprint(self):
+        return {"file": self.path.name, "rows": len(self.examples), "sha256": self.sha256[:16], "skipped": len(self.problems)}
+
+
+def find_file(task, split, folder):
+    """The file of one split, plain or gzipped; a clear error where there is none."""
+    if task not in TASKS:
+        raise MinbertError(f"there is no task called {task!r}: tasks are {', '.join(TASKS)}")
+    if split not in SPLITS:
+        raise MinbertError(f"there is no split called {split!r}: splits are {', '.join(SPLITS)}")
+    name = TASKS[task].file(split)
+    for path in (Path(folder) / name, Path(folder) / f"{name}.gz"):
+        if path.is_file():
+            return path
+    raise MinbertError(f"{Path(folder) / name} is missing: `minbert data` shows what is there and how to get the rest")
+
+
+def read_rows(task, split, folder, limit=None):
+    """Read one split of a task; `limit` keeps the first rows only (a record names such a subset)."""
+    return read_file(find_file(task, split, folder), task, split, limit)
+
+
+def read_file(path, task, split="dev", limit=None):
+    """Read any file in the course's format as rows of `task`."""
+    path, spec = Path(path), TASKS[task]
+    examples, problems = [], []
+    allowed = KNOWN_BAD_ROWS.get(path.name.removesuffix(".gz"), 0)
+    table = csv.DictReader(io.StringIO(_text(path), newline=""), delimiter="\t")
+    columns = ("id", *spec.text_columns, *(() if split == "test" else (spec.label_column,)))
+    missing = [name for name in columns if name not in (table.fieldnames or ())]
+    if missing:
+        raise MinbertError(f"{path}:1: the header has no column {missing[0]!r} (it has: {_short(table.fieldnames)})")
+    try:
+        for row in table:
+            reason, example = _example(row, spec, split)
+            if example is not None:
+                examples.append(example)
+                continue
+            problems.append(f"{path}:{table.line_num}: {reason}")
+            if len(problems) > allowed:
+                raise MinbertError(f"{problems[-1]} (mend or remove this row)")
+    except csv.Error as error:
+        raise MinbertError(f"{path}:{table.line_num + 1}: not a readable row ({error})") from error
+    if not examples:
+        raise MinbertError(f"{path}: holds no rows")
+    return Rows(task, split, examples[:limit], path, sha256(path), problems)
+
+
+def _example(row, spec, split):
+    """(None, Example) for a good row, (reason, None) for a bad one."""
+    texts = tuple((row[name] or "").strip() for name in spec.text_columns)
+    if not (row["id"] or "").strip():
+        return "the id is empty", None
+    for name, text in zip(spec.text_columns, texts):
+        if not text:
+            return f"the column {name!r} is empty", None
+        if len(text) > MAX_FIELD:
+            return f"the column {name!r} holds {len(text):,} characters: a quote was probably not closed", None
+    if split == "test" and not row.get(spec.label_column):
+        return None, Example(row["id"].strip(), texts)
+    try:
+        label = float(row[spec.label_column])
+    except (TypeError, ValueError):
+        return f"the label {row[spec.label_column]!r} is not a number", None
+    if not (math.isfinite(label) and spec.low <= label <= spec.high):
+        return f"the label {label:g} is outside {spec.low:g} … {spec.high:g}", None
+    if spec.kind != "score":
+        if label != int(label):
+            return f"the label {label:g} is not a whole number", None
+        label = int(label)
+    return None, Example(row["id"].strip(), texts, label)
+
+
+def _text(path):
+    """The file as text, or one line that says why it is none."""
+    try:
+        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        if b"\0" in raw:
+            raise MinbertError(f"{path}: not a text file (it holds zero bytes)")
+        return raw.decode("utf-8-sig")
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise MinbertError(f"{path}: a damaged or incomplete gzip file; fetch it again") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise MinbertError(f"{path}:{line}: not UTF-8 text") from error
+    except OSError as error:
+        raise MinbertError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _short(names):
+    return ", ".join(repr(str(name)[:40]) for name in (names or ())[:8]) or "nothing"

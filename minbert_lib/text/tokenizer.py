@@ -1,0 +1,61 @@
+"""WordPiece: a sentence → ids of word pieces.
+
+The `tokenizers` package does the work (it is not the lesson), built from a checkpoint's own `vocab.txt` so that any BERT folder
+will do. Ids come without [CLS] and [SEP]: `batching` adds them, because where they go depends on how a pair is read.
+"""
+
+from pathlib import Path
+
+from tokenizers import BertWordPieceTokenizer
+
+from ..errors import MinbertError
+
+SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+class Tokenizer:
+    def __init__(self, folder, lowercase=True):
+        path = Path(folder)
+        self.path = path if path.suffix == ".txt" else path / "vocab.txt"
+        if not self.path.is_file():
+            raise MinbertError(f"{self.path} is missing: a checkpoint needs its vocabulary beside it")
+        try:
+            words = [line.rstrip("\r\n") for line in self.path.open(encoding="utf-8")]
+        except UnicodeDecodeError as error:
+            raise MinbertError(f"{self.path}: not UTF-8 text, so not a vocabulary") from error
+        self.vocab = {word: number for number, word in enumerate(words)}
+        missing = [word for word in SPECIALS if word not in self.vocab]
+        if missing:
+            raise MinbertError(f"{self.path}: the vocabulary has no {missing[0]}")
+        self._words = words
+        self._pieces = BertWordPieceTokenizer(vocab=self.vocab, lowercase=lowercase)
+        self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (self.vocab[word] for word in SPECIALS)
+
+    def __len__(self):
+        return len(self._words)
+
+    def encode(self, texts):
+        """Every text as a list of ids, without special tokens and without a limit on length."""
+        return [coding.ids for coding in self._pieces.encode_batch(list(texts), add_special_tokens=False)]
+
+    def tokens(self, ids):
+        return [self._words[number] for number in ids]
+
+    def decode(self, ids):
+        """Ids back to readable text; word pieces are joined to their words."""
+        return " ".join(self.tokens(ids)).replace(" ##", "")
+
+
+def truncate(ids, length, where="end"):
+    """Keep `length` ids: the first ones, or (`where="middle"`) the first quarter and the last three quarters of the room.
+
+    A film review often gives its verdict in the last sentence, which cutting at the end throws away.
+    """
+    if len(ids) <= length:
+        return ids
+    if where == "end":
+        return ids[:length]
+    if where != "middle":
+        raise MinbertError(f"truncation is 'end' or 'middle', not {where!r}")
+    head = length // 4
+    return ids[:head] + ids[len(ids) - (length - head) :]
