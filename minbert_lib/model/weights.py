@@ -1,0 +1,145 @@
+"""Checkpoints in and out, without trusting them.
+
+Notable choices: safetensors only; the header is checked by hand (size, offsets, shapes) before any memory is taken, because a
+checkpoint may come from a stranger. A `pytorch_model.bin` is read by torch's restricted unpickler, which executes nothing.
+"""
+
+import json
+import math
+import struct
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
+
+from ..errors import MinbertError
+from ..files import write_atomic
+from ..home import SCALES, home, scale
+
+MAX_HEADER = 16 << 20  # bytes; a BERT-large header has about 50 kB
+BYTES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+
+
+def resolve(name_or_folder):
+    """A folder that holds config.json: the one given, a scale's, one under MINBERT_HOME, or one fetched from the hub."""
+    name = str(name_or_folder)
+    folder = scale(name).weights if name in SCALES else Path(name)
+    for candidate in (folder, home() / "weights" / name):
+        if (candidate / "config.json").is_file():
+            return candidate
+    if name in SCALES or folder.is_absolute() or name.startswith(".") or folder.exists():
+        remedy = f"`minbert data --get` fetches the {name} weights" if name in SCALES else "a checkpoint folder has one"
+        raise MinbertError(f"{folder / 'config.json'} is missing: {remedy}")
+    return _from_hub(name)
+
+
+def _from_hub(name):
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError
+
+    wanted = ["config.json", "vocab.txt", "model.safetensors"]
+    try:
+        return Path(snapshot_download(name, allow_patterns=wanted, cache_dir=home() / "hub"))
+    except (HFValidationError, OSError, RuntimeError, ValueError) as error:  # offline, absent, or refused
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise MinbertError(
+            f"no checkpoint called {name!r} here, and the hub gave none ({reason[:120]}): "
+            f"give a folder with config.json and model.safetensors, or put it under {home() / 'weights'}"
+        ) from error
+
+
+def load(folder):
+    """(config, tensors) of a checkpoint folder; a MinbertError says what is wrong with a bad one."""
+    folder = Path(folder)
+    config = read_config(folder / "config.json")
+    if (path := folder / "model.safetensors").is_file():
+        check_header(path)
+        try:
+            return config, load_file(path)
+        except Exception as error:  # the parser is in Rust and has error types of its own
+            raise MinbertError(f"{path}: not a readable safetensors file ({error})") from error
+    if (path := folder / "pytorch_model.bin").is_file():
+        try:
+            tensors = torch.load(path, map_location="cpu", weights_only=True)  # refuses everything but tensors
+        except Exception as error:
+            first = str(error).splitlines()[0]
+            raise MinbertError(f"{path}: refused, it holds more than tensors or is damaged ({first[:160]})") from error
+        if not isinstance(tensors, dict) or not all(isinstance(value, torch.Tensor) for value in tensors.values()):
+            raise MinbertError(f"{path}: refused, it is not a table of tensors")
+        return config, tensors
+    raise MinbertError(f"{folder / 'model.safetensors'} is missing: a checkpoint folder holds its weights there")
+
+
+def fill(model, tensors, source):
+    """Copy tensors into the model by name. A wrong shape or a missing weight is an error; heads we have no use for are left."""
+    named = {_modern(name): tensor for name, tensor in tensors.items()}
+    own = model.state_dict()
+    absent = [name for name in own if name not in named and not name.startswith("pooler.")]
+    if absent:
+        raise MinbertError(f"{source}: this checkpoint has no {absent[0]} ({len(absent)} of {len(own)} weights are missing)")
+    for name, tensor in own.items():
+        if name in named and named[name].shape != tensor.shape:
+            shapes = f"{tuple(named[name].shape)}, not {tuple(tensor.shape)}"
+            raise MinbertError(f"{source}: {name} has the shape {shapes}: config.json and weights do not belong together")
+    model.load_state_dict({name: named.get(name, tensor) for name, tensor in own.items()})
+
+
+def save(folder, config, tensors):
+    """Write a checkpoint folder: config.json and model.safetensors, each whole or not at all."""
+    write_atomic(Path(folder) / "config.json", json.dumps(config, indent=2) + "\n")
+    save_tensors(Path(folder) / "model.safetensors", tensors)
+
+
+def save_tensors(path, tensors, metadata=None):
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    write_atomic(path, to_bytes(plain, metadata))
+
+
+def read_config(path):
+    try:
+        config = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        raise MinbertError(f"{path}: not a readable config.json ({error})") from error
+    if not isinstance(config, dict):
+        raise MinbertError(f"{path}: not a table of settings")
+    return config
+
+
+def check_header(path):
+    """Read a safetensors header by hand and refuse lies: sizes, offsets and shapes must describe exactly this file."""
+    size = path.stat().st_size
+    with open(path, "rb") as file:
+        start = file.read(8)
+        length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
+        if length > min(MAX_HEADER, size - 8):
+            raise MinbertError(f"{path}: not a whole safetensors file (a header of {length:,} bytes in {size:,})")
+        raw = file.read(length)
+    try:
+        entries = json.loads(raw)
+        spans = sorted(_span(name, entry) for name, entry in entries.items() if name != "__metadata__")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise MinbertError(f"{path}: a damaged safetensors header ({error})") from error
+    position = 0
+    for begin, end, name in spans:  # the tensors must fill the file without gap or overlap
+        if begin != position:
+            raise MinbertError(f"{path}: {name} begins at byte {begin:,} where {position:,} was due")
+        position = end
+    if position != size - 8 - length:
+        raise MinbertError(f"{path}: the header speaks of {position:,} bytes of weights, the file holds {size - 8 - length:,}")
+
+
+def _span(name, entry):
+    begin, end = entry["data_offsets"]
+    shape, kind = entry["shape"], entry["dtype"]
+    if kind not in BYTES or not all(type(n) is int and n >= 0 for n in (*shape, begin, end)):
+        raise ValueError(f"{name}: {kind} {shape}")
+    if end - begin != BYTES[kind] * math.prod(shape):
+        raise ValueError(f"{name}: {end - begin:,} bytes for {kind} {shape}")
+    return begin, end, name
+
+
+def _modern(name):
+    """Names as today's BertModel has them: without the prefix of a larger model, and LayerNorm's old gamma and beta."""
+    name = name.removeprefix("bert.")
+    return name.replace("LayerNorm.gamma", "LayerNorm.weight").replace("LayerNorm.beta", "LayerNorm.bias")
