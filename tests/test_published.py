@@ -41,9 +41,8 @@ def test_every_line_is_well_formed():
     assert (frame.published_mean.isna() == frame.mean_kind.isna()).all()
     assert (frame.time.isna() == frame.time_unit.isna()).all()
     kinds = frame.dropna(subset="mean_kind").groupby("report").mean_kind.unique()
-    assert {report: "".join(kind) for report, kind in kinds.items()} == {
-        "SBRRT": "mean", "SerBERTus": "mean", "EKJ": "mean_norm", "Siamese": "mean_norm", "SMARTCS": "mean_norm"
-    }
+    assert all(len(kind) == 1 for kind in kinds)
+    assert set(kinds.index[kinds.str[0] == "mean"]) == {"SBRRT", "SerBERTus"}
     assert not frame.duplicated(["report", "row", "variant", "split", "statistic"]).any()
 
 
@@ -55,7 +54,8 @@ def count(rows, **values):
 def test_numbers_that_stand_in_two_tables_agree():
     for _, line in published.table("serbertus_table6_architectures").iterrows():
         variant = line.architecture.replace("head ", "").replace(" (baseline)", "")
-        rows = published.of_row("S10").query("variant == @variant")
+        rows = published.of_row("S10")
+        rows = rows[rows.variant == variant]
         best = {"sst": line.sst_best, "qqp": line.qqp_best, "sts": line.sts_best}
         assert count(rows, **best, published_mean=line.mean_of_best) == 1
         assert count(rows, published_mean=line.best_mean, statistic="one epoch") == (line.best_mean > 0)

@@ -1,7 +1,7 @@
 """The five reports' numbers, read from data/published, and checked by doing their sums again.
 
-Notable choices: the CSV files keep each number with the digits that the report prints, because the digits say
-how far a mean of rounded parts may lie from the mean that the author computed before rounding. A published mean
+Notable choices: the CSV files keep each number with the digits that the report prints, because the digits
+say how far a mean of rounded parts may lie from the mean that the author computed before rounding. One that is
 further off than that is a slip. Two means are in use, and they must not be compared with each other:
     mean       (SST accuracy + QQP accuracy + r) / 3
     mean_norm  (SST accuracy + QQP accuracy + (r + 1) / 2) / 3
@@ -43,9 +43,9 @@ def table(name):
 
 
 def scores():
-    """Every published result: as printed (`published_mean`, of kind `mean_kind`) and recomputed (`mean`, `mean_norm`).
+    """Every published result, as printed (`published_mean`) and recomputed (`mean`, `mean_norm`).
 
-    Recomputed means are empty where a part is missing. `slack`: how far rounding alone can move the published mean.
+    Recomputed means are empty where a part is missing. `slack`: how far rounding can move the published mean.
     """
     printed = _printed()
     frame = printed.copy()
@@ -83,7 +83,7 @@ def claims():
 
 
 def of_row(row, split="dev"):
-    """The published results of one row of the table of systems, its headline first; empty where there is none."""
+    """The published results of one row of the table of systems, headline first; empty where there is none."""
     frame = scores()
     return frame[(frame.row == row) & (frame.split == split)].reset_index(drop=True)
 
