@@ -1,0 +1,260 @@
+"""SMART: a penalty on outputs that change when the embeddings move a little (Jiang et al. 2020).
+
+    R(θ) = mean over examples of  max ‖δ‖ ≤ ε  ℓ(f(x + δ), f(x))        x: the embedding output
+
+ℓ is the symmetric KL or, for scores, the squared error. The maximum is approached from a random δ ~ N(0,
+σ²) by K = `steps` ascent steps: divide the gradient by its largest entry, add `step_size` of it, project
+on the ball. Defaults are those of their Algorithm 1; every other value of a switch is what somebody's
+code does.
+
+Notable choices
+- One ball a row, over all its real tokens. Separate pairs have two rows an example: one ascent moves both
+  sentences.
+- By the paper only the point x̃ = x + δ is detached: parameters get a gradient from both sides of ℓ, the
+  embedding table from the clean side alone. `attach=True` lets it through x + δ too, the gradient of R
+  where x belongs to θ.
+- `projection="divide"` is public code's δ / (‖δ‖ + ε), token by token: a move of size 1, whatever ε is.
+- `reduction`: "mean" over examples (kl_div's word is "batchmean"), "sum", "elements" (kl_div's "mean":
+  classes too).
+- `detach`: "none", "clean" (the clean side is a constant), "targets" (the first argument of each KL is).
+- The noise has a generator of its own; unless dropout draws, the run's other random numbers are as
+  without SMART.
+- Under autocast a pass leaves it for float32 where its perturbation (σ in the ascent, ε after) is below
+  1e-3, which bfloat16 cannot see; `precision` overrides. The ascent's loss is scaled up, so that float16
+  does not underflow.
+
+Cost in forward passes (a backward is 2, one to the input alone 1, a plain step 3)
+- direction "pass": 3 + 2 K + 3, a ratio of 2.67 for K = 1.
+- direction "clean": 3 + 1 + 3. Back through the clean pass, from one label drawn for each example from
+  the model's own prediction. Where the output is one number this is the paper's direction as σ → 0; with
+  classes it is a random direction that prefers what the outputs are sensitive to.
+- direction "random": 3 + 3. No ascent at all.
+- share s: about 3 + 5 s, on a random part of the batch; the penalty's expectation is the same.
+- Dropout must not differ between compared passes. `dropout=False`: if the model has any, one more clean
+  pass without (3 more). "same": the task's masks in every pass, at no cost if the caller hands over
+  `rng`, the `random_state` just before `predict_from`. True: new masks each time, so that ℓ measures
+  dropout, the mistake to learn from.
+"""
+
+import math
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from ..errors import MinbertError
+from ..text.tasks import TASKS
+from .compare import (
+    divergence,
+    has_dropout,
+    random_state,
+    replayed,
+    symmetric_kl,
+    take,
+    wide,
+    without_dropout,
+)
+
+__all__ = ["SmartRegularizer", "ascent_step", "symmetric_kl"]
+VISIBLE = 1e-3  # smaller perturbations of an embedding are lost in bfloat16
+SWITCHES = {
+    "norm": ("linf", "l2"),
+    "projection": ("ball", "divide"),
+    "reduction": ("mean", "batchmean", "sum", "elements"),
+    "detach": ("none", "clean", "targets"),
+    "dropout": (False, True, "same"),
+    "direction": ("pass", "clean", "random"),
+    "precision": ("auto", "float32", "autocast"),
+}
+
+
+def ascent_step(noise, gradient, step_size, radius, norm="linf", projection="ball"):
+    """One step up the gradient, then back on the ball of `radius`. noise, gradient: (rows, L, d)."""
+    if projection == "divide":  # each token for itself, and the gradient at its own size
+        moved = noise + step_size * gradient
+        return moved / (_size(moved, norm, -1) + radius)
+    moved = noise + step_size * (gradient / _size(gradient, norm).clamp_min(torch.finfo(noise.dtype).tiny))
+    if norm == "linf":
+        return moved.clamp(-radius, radius)
+    return moved * (radius / _size(moved, norm).clamp_min(radius))
+
+
+def _cosine(a, b):
+    """Between two perturbations of each row, on average. Each is brought near 1 first: gradients can be very small."""
+    a, b = ((x / _size(x, "linf").clamp_min(torch.finfo(x.dtype).tiny)).flatten(-2) for x in (a, b))
+    return F.cosine_similarity(a, b, dim=-1).mean().item()
+
+
+def _size(x, norm, dims=(-2, -1)):
+    """The norm of each row (rows, 1, 1) or, with dims=-1, of each token (rows, L, 1)."""
+    return x.abs().amax(dims, keepdim=True) if norm == "linf" else x.square().sum(dims, keepdim=True).sqrt()
+
+
+@dataclass(eq=False)
+class SmartRegularizer:
+    """Call it for R; the caller adds weight · R to the loss, and skips the call where the weight is 0.
+
+    `embedded`, `outputs`: those of the task's own pass, shared where that pass had no dropout.
+    """
+
+    model: torch.nn.Module
+    weight: float | dict = 1.0  # λ, or {task: λ}
+    eps: float = 1e-5  # ε, the ball
+    sigma: float = 1e-5  # σ, the random start
+    step_size: float = 1e-3  # η
+    steps: int = 1  # K
+    norm: str = "linf"
+    projection: str = "ball"
+    reduction: str = "mean"
+    detach: str = "none"
+    dropout: bool | str = False
+    perturb_padding: bool = False
+    direction: str = "pass"
+    share: float = 1.0
+    precision: str = "auto"
+    attach: bool = False
+    seed: int = 0
+
+    def __post_init__(self):
+        for name, allowed in SWITCHES.items():
+            if getattr(self, name) not in allowed:
+                raise MinbertError(f"SMART's {name} is one of {allowed}, not {getattr(self, name)!r}")
+        if min(self.eps, self.sigma, self.step_size) <= 0 or self.steps < 1 or not 0 < self.share <= 1:
+            raise MinbertError(
+                "SMART needs eps, sigma, step_size above 0, a step or more, and a share in (0, 1]"
+            )
+        if self.share < 1 and self.dropout == "same":
+            raise MinbertError(
+                "SMART on a share of the batch cannot reuse the whole batch's dropout masks: choose one"
+            )
+        self.device = next(self.model.parameters()).device
+        self.generator = torch.Generator(self.device).manual_seed(self.seed)
+        self.last = {}  # tensors of the last call, for `attack_size`
+
+    def weight_of(self, task):
+        return self.weight.get(task, 0.0) if isinstance(self.weight, dict) else self.weight
+
+    def __call__(self, batch, embedded=None, outputs=None, rng=None):
+        whole, kind = len(batch.index), TASKS[batch.task].kind
+        if self.share < 1:
+            count = max(1, round(self.share * whole))
+            chosen = torch.randperm(whole, generator=self.generator, device=self.device)[:count]
+            batch, rows = take(batch, chosen)
+            if outputs is not None:
+                embedded, outputs = embedded[..., rows, :, :], outputs[chosen]
+        embedded, outputs, rng = self._clean(batch, embedded, outputs, rng)
+        noise = self._attack(batch, embedded, outputs, kind, rng)
+        with self._compared(self._blind(self.eps), rng):
+            moved = (embedded if self.attach else embedded.detach()) + noise
+            perturbed = self.model.predict_from(moved, batch)
+        penalty = divergence(perturbed, outputs, kind, self.reduction, self.detach)
+        if self.reduction == "sum":
+            penalty = penalty * (whole / len(batch.index))
+        self.last.update(penalty=penalty.detach(), embedded=embedded.detach())
+        if not bool(penalty.isfinite() & noise.isfinite().all()):
+            what = "penalty" if noise.isfinite().all() else "perturbation"
+            raise MinbertError(
+                f"SMART's {what} is not finite (task {batch.task}): lower the learning rate or the weight"
+            )
+        return penalty
+
+    def _blind(self, size):
+        """Must a pass that is perturbed by `size` leave autocast?"""
+        if self.precision == "auto":
+            return (
+                torch.is_autocast_enabled(self.device.type) and self.projection == "ball" and size < VISIBLE
+            )
+        return self.precision == "float32" and torch.is_autocast_enabled(self.device.type)
+
+    @contextmanager
+    def _compared(self, precise, rng=None):
+        """The setting of every pass that takes part in the comparison."""
+        with ExitStack() as stack:
+            if precise:
+                stack.enter_context(torch.autocast(self.device.type, enabled=False))
+            if self.dropout is False:
+                stack.enter_context(without_dropout(self.model))
+            elif rng is not None:
+                stack.enter_context(replayed(rng, self.device))
+            yield
+
+    def _clean(self, batch, embedded, outputs, rng):
+        """The unperturbed side: the task's own pass where it will do, else one more."""
+        active = self.dropout is not True and has_dropout(self.model)
+        reusable = self.dropout == "same" and rng is not None
+        if outputs is not None and not self._blind(self.eps) and (not active or reusable):
+            return embedded, outputs, rng if active else None
+        with self._compared(self._blind(self.eps)):
+            embedded = self.model.embed(batch)
+            rng = random_state(self.device) if active and self.dropout == "same" else None
+            return embedded, self.model.predict_from(embedded, batch), rng
+
+    def _attack(self, batch, embedded, outputs, kind, rng):
+        """The perturbation δ, (rows, L, d), a constant."""
+        keep = 1 if self.perturb_padding else batch.attention_mask[..., None]
+        x = wide(embedded.detach())
+        start = (
+            torch.randn(x.shape, generator=self.generator, device=x.device, dtype=x.dtype) * self.sigma * keep
+        )
+        noise, gradient = start, torch.zeros_like(start)
+        steps = 1 if self.direction != "pass" else self.steps
+        target = outputs.detach()
+        if self.direction == "pass" and self._blind(self.sigma) and not self._blind(self.eps):
+            with torch.no_grad(), self._compared(True, rng):  # the ascent sees less than autocast does
+                target = self.model.predict_from(x, batch)
+        for _ in range(steps):
+            if self.direction == "pass":
+                gradient = self._gradient(batch, x, noise, target, kind, rng) * keep
+            elif self.direction == "clean":
+                gradient = self._sampled_gradient(embedded, outputs, batch, kind, start) * keep
+            noise = ascent_step(noise, gradient, self.step_size, self.eps, self.norm, self.projection)
+        self.last = {"start": start, "gradient": gradient, "noise": noise}
+        return noise
+
+    def _gradient(self, batch, x, noise, target, kind, rng):
+        """∇ of ℓ by the noise alone: no parameter's gradient is computed."""
+        boost = 2.0 ** round(math.log2(len(target) / self.sigma))  # a power of two changes no digit
+        noise = noise.detach().requires_grad_()
+        with torch.enable_grad(), self._compared(self._blind(self.sigma), rng):
+            outputs = self.model.predict_from(x + noise, batch)
+        loss = divergence(outputs, target, kind, self.reduction) * boost
+        return torch.autograd.grad(loss, noise)[0] / boost
+
+    def _sampled_gradient(self, embedded, outputs, batch, kind, start):
+        """∇ of log p(y), y drawn from the model's own p, back through the clean pass, on the start's side."""
+        if not embedded.requires_grad:  # everything below is frozen: there is no graph to go back through
+            embedded = embedded.detach().requires_grad_()
+            with self._compared(self._blind(self.eps)):
+                outputs = self.model.predict_from(embedded, batch)
+        seed = torch.ones_like(outputs)
+        if kind == "classes":
+            p = wide(outputs.detach()).softmax(-1)
+            drawn = torch.multinomial(p, 1, generator=self.generator).squeeze(-1)
+            seed = (F.one_hot(drawn, p.shape[-1]) - p).to(outputs.dtype)
+        gradient = wide(torch.autograd.grad(outputs, embedded, seed, retain_graph=True)[0])
+        side = (gradient * start).sum((-2, -1)).reshape(-1, len(batch.input_ids)).sum(0)  # (rows,)
+        if batch.pair == "separate":  # one sign for both sentences
+            side = (side[: len(outputs)] + side[len(outputs) :]).repeat(2)
+        return gradient * torch.where(side < 0, -1.0, 1.0).to(gradient.dtype)[:, None, None]
+
+    def attack_size(self):
+        """What the last perturbation was like: how large, and whether it follows the gradient or its start."""
+        start, gradient, noise = self.last["start"], self.last["gradient"], self.last["noise"]
+        return {
+            "penalty": self.last["penalty"].item(),
+            "linf": noise.abs().max().item(),
+            "relative": (noise.norm() / self.last["embedded"].norm()).item(),
+            "cosine_start": _cosine(noise, start),
+            "cosine_gradient": _cosine(noise, gradient),
+        }
+
+    def state_dict(self):
+        return {"generator": self.generator.get_state(), "device": self.device.type}
+
+    def load_state_dict(self, state):
+        if state["device"] != self.device.type:
+            raise MinbertError(
+                f"SMART's noise was drawn on {state['device']}: resume there, not on {self.device.type}"
+            )
+        self.generator.set_state(state["generator"].cpu())
