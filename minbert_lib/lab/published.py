@@ -1,7 +1,7 @@
 """The five reports' numbers, read from data/published, and checked by doing their sums again.
 
 Notable choices: the CSV files keep each number with the digits that the report prints, because the digits
-say how far a mean of rounded parts may lie from the mean that the author computed before rounding. One that is
+say how far a mean of rounded parts may lie from the mean computed before rounding. A published mean
 further off than that is a slip. Two means are in use, and they must not be compared with each other:
     mean       (SST accuracy + QQP accuracy + r) / 3
     mean_norm  (SST accuracy + QQP accuracy + (r + 1) / 2) / 3

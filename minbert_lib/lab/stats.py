@@ -2,9 +2,9 @@
 
 Notable choices:
 - Accuracy and Pearson's r are functions of column means (right or wrong; x, y, xx, yy, xy). A resample only
-  changes how often each row counts, so it is one draw from a multinomial and one matrix product.
-  Rows that are alike are counted together: an accuracy has two kinds of rows, a comparison of two accuracies
-  four, however long the file is.
+  changes how often each row counts, so it is one draw from a multinomial and one matrix product. Rows that
+  are alike are counted together: an accuracy has two kinds of rows, a comparison of two accuracies four,
+  however long the file is.
 - A paired bootstrap draws the *same* examples for both systems. What is hard for both cancels, and the
   interval of the difference is narrower than two separate intervals suggest.
 - Everything is seeded: the same numbers give the same interval.
@@ -180,7 +180,8 @@ def _quantiles(scores, confidence):
 def _aligned(predictions, labels):
     predictions, labels = np.asarray(predictions), np.asarray(labels)
     if predictions.shape != labels.shape or predictions.ndim != 1 or not len(labels):
-        raise MinbertError(f"predictions {predictions.shape} and labels {labels.shape} must be lists of one length")
+        shapes = f"predictions {predictions.shape} and labels {labels.shape}"
+        raise MinbertError(f"{shapes} must be lists of one length, and not empty")
     return predictions, labels
 
 

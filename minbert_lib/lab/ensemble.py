@@ -1,0 +1,152 @@
+"""Several models' predictions made into one, and how much of the gain is luck.
+
+A member is one recorded run's predictions for one task, unrounded: (n, classes) probabilities for sst and
+cfimdb, (n,) probabilities for qqp, (n,) scores from 0 to 5 for sts. Averages are unweighted, and taken
+before anything is rounded: a vote of labels throws away how sure each member was.
+
+Notable choices: the greedy way starts from the best member and adds the one that helps most, as long as the
+dev score does not fall. Choosing on dev and scoring on the same dev flatters: `cross_validated_greedy`
+chooses on some folds and scores on the one left out, and says how large the flattery is. Ties go to the
+earlier member, so that a choice can be repeated.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import MinbertError
+from .stats import accuracy, pearson
+
+
+def decide(task, predictions):
+    """What is handed in for averaged predictions: a class, 0 or 1, or a score within 0–5."""
+    if task in ("sst", "cfimdb"):
+        return predictions.argmax(axis=1)
+    if task == "qqp":
+        return (predictions > 0.5).astype(int)
+    return predictions.clip(0, 5)
+
+
+def score_of(task):
+    """The course's score of unrounded predictions: accuracy of the decision, or Pearson's r."""
+    if task == "sts":
+        return pearson
+    return lambda predictions, labels: accuracy(decide(task, predictions), labels)
+
+
+def average_predictions(predictions):
+    """The unweighted mean of several models' unrounded predictions."""
+    arrays = [np.asarray(array, dtype=float) for array in predictions]
+    if not arrays:
+        raise MinbertError("there is nothing to average: an ensemble needs at least one member")
+    if shapes := {array.shape for array in arrays} - {arrays[0].shape}:
+        raise MinbertError(f"members differ in shape: {arrays[0].shape} and {shapes.pop()}; same file and task?")
+    return np.mean(arrays, axis=0)
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    chosen: tuple[int, ...]  # positions in the list of members, in the order of choice
+    path: tuple[float, ...]  # dev score after each choice
+
+    @property
+    def score(self):
+        return self.path[-1]
+
+
+def greedy_ensemble(members, labels, score, replacement=False, limit=None):
+    """Start from the best member; add the one that helps most while the score does not fall.
+
+    With `replacement` a member may be chosen again, which weights it. `limit`: members at most (all of them).
+    """
+    members = [np.asarray(member, dtype=float) for member in members]
+    limit = limit or len(members)
+    chosen, path = [], []
+    total = np.zeros_like(average_predictions(members))
+    while len(chosen) < limit:
+        left = [i for i in range(len(members)) if replacement or i not in chosen]
+        if not left:
+            break
+        scores = [_or_worst(score((total + members[i]) / (len(chosen) + 1), labels)) for i in left]
+        best = int(np.argmax(scores))
+        if path and scores[best] < path[-1]:
+            break
+        chosen.append(left[best])
+        path.append(scores[best])
+        total = total + members[left[best]]
+    return Ensemble(tuple(chosen), tuple(path))
+
+
+def best_per_task(members, labels):
+    """For each task, the position of the member with the best score.
+
+    `members` are dictionaries task -> predictions (a run may lack a task), `labels` one of task -> labels.
+    """
+    best = {}
+    for task, truth in labels.items():
+        scores = {i: _or_worst(score_of(task)(m[task], truth)) for i, m in enumerate(members) if task in m}
+        if scores:
+            best[task] = max(scores, key=scores.get)
+    return best
+
+
+@dataclass(frozen=True)
+class Honest:
+    usual: float  # chosen on all of dev and scored on all of dev
+    honest: float  # each example scored by an ensemble that was chosen without it
+    chosen: tuple[tuple[int, ...], ...]  # the choice of each fold
+
+    @property
+    def optimism(self):
+        return self.usual - self.honest
+
+
+def cross_validated_greedy(members, labels, score, folds=5, seed=0, replacement=False):
+    """Greedy choice, scored on examples that had no part in it.
+
+    A little severe, as each choice sees only (folds − 1) / folds of dev; the usual score flatters by more.
+    """
+    members, labels = [np.asarray(member, dtype=float) for member in members], np.asarray(labels)
+    if not 2 <= folds <= len(labels):
+        raise MinbertError(f"{folds} folds of {len(labels)} examples: choose from 2 to {len(labels)}")
+    held_out_predictions = np.empty_like(average_predictions(members))
+    chosen = []
+    for held_out in np.array_split(np.random.default_rng(seed).permutation(len(labels)), folds):
+        rest = np.setdiff1d(np.arange(len(labels)), held_out)
+        choice = greedy_ensemble([member[rest] for member in members], labels[rest], score, replacement)
+        held_out_predictions[held_out] = average_predictions([members[i][held_out] for i in choice.chosen])
+        chosen.append(choice.chosen)
+    usual = greedy_ensemble(members, labels, score, replacement).score
+    return Honest(usual, float(score(held_out_predictions, labels)), tuple(chosen))
+
+
+def average_weights(state_dicts):
+    """One model whose weights are the mean of several: the cheap rival, at a single model's cost.
+
+    It makes sense only for checkpoints of one run, or of runs from one start that stayed close together.
+    """
+    import torch
+
+    state_dicts = list(state_dicts)
+    if not state_dicts:
+        raise MinbertError("there is nothing to average: give at least one state dict")
+    first = state_dicts[0]
+    for other in state_dicts[1:]:
+        if {k: v.shape for k, v in other.items()} != {k: v.shape for k, v in first.items()}:
+            raise MinbertError("weights can be averaged only between models of the same shape and names")
+    mean = {}
+    for name, tensor in first.items():
+        if tensor.is_floating_point():
+            wide = torch.promote_types(tensor.dtype, torch.float32)  # half loses small gaps
+            total = sum(state[name].to(wide) for state in state_dicts)
+            mean[name] = (total / len(state_dicts)).to(tensor.dtype)
+        elif all(torch.equal(tensor, state[name]) for state in state_dicts):
+            mean[name] = tensor.clone()  # a counter or an index is not a weight
+        else:
+            raise MinbertError(f"{name} holds whole numbers that differ between models: they have no mean")
+    return mean
+
+
+def _or_worst(score):
+    """Constant predictions have no correlation: they come last, rather than winning as nan."""
+    return -np.inf if np.isnan(score) else float(score)
