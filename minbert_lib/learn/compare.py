@@ -9,7 +9,7 @@ Notable choices
 - ℓ is computed in float32 or wider, whatever the model ran in.
 """
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 
 import torch
@@ -42,8 +42,12 @@ def wide(x):
 
 def has_dropout(model):
     """Would a pass of the model now draw random numbers?"""
-    dropouts = (m for m in model.modules() if isinstance(m, torch.nn.modules.dropout._DropoutNd))
-    return any(m.training and m.p > 0 for m in dropouts)
+    for module in model.modules():
+        name = "p" if isinstance(module, torch.nn.modules.dropout._DropoutNd) else "dropout"
+        chance = getattr(module, name, 0)  # attention keeps a plain number called dropout, as PyTorch's does
+        if module.training and isinstance(chance, (int, float)) and chance > 0:
+            return True
+    return False
 
 
 @contextmanager
@@ -80,3 +84,17 @@ def take(batch, chosen):
     labels = None if batch.labels is None else batch.labels[chosen]
     part = replace(batch, input_ids=ids, attention_mask=mask, token_type_ids=types, labels=labels)
     return replace(part, index=batch.index[chosen]), rows
+
+
+@contextmanager
+def compared(model, precise=False, dropout=False, rng=None):
+    """The setting of a compared pass. `precise`: not in autocast; `rng`: dropout masks to use again."""
+    device = next(model.parameters()).device
+    with ExitStack() as stack:
+        if precise:
+            stack.enter_context(torch.autocast(device.type, enabled=False))
+        if dropout is False:
+            stack.enter_context(without_dropout(model))
+        elif rng is not None:
+            stack.enter_context(replayed(rng, device))
+        yield

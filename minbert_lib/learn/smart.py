@@ -37,7 +37,6 @@ Cost in forward passes (a backward is 2, one to the input alone 1, a plain step 
 """
 
 import math
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -45,16 +44,7 @@ from torch.nn import functional as F
 
 from ..errors import MinbertError
 from ..text.tasks import TASKS
-from .compare import (
-    divergence,
-    has_dropout,
-    random_state,
-    replayed,
-    symmetric_kl,
-    take,
-    wide,
-    without_dropout,
-)
+from .compare import compared, divergence, has_dropout, random_state, symmetric_kl, take, wide
 
 __all__ = ["SmartRegularizer", "ascent_step", "symmetric_kl"]
 VISIBLE = 1e-3  # smaller perturbations of an embedding are lost in bfloat16
@@ -81,7 +71,7 @@ def ascent_step(noise, gradient, step_size, radius, norm="linf", projection="bal
 
 
 def _cosine(a, b):
-    """Between two perturbations of each row, on average. Each is brought near 1 first: gradients can be very small."""
+    """Between two perturbations of each row, on average."""  # each near 1 first: gradients can be very small
     a, b = ((x / _size(x, "linf").clamp_min(torch.finfo(x.dtype).tiny)).flatten(-2) for x in (a, b))
     return F.cosine_similarity(a, b, dim=-1).mean().item()
 
@@ -95,7 +85,8 @@ def _size(x, norm, dims=(-2, -1)):
 class SmartRegularizer:
     """Call it for R; the caller adds weight · R to the loss, and skips the call where the weight is 0.
 
-    `embedded`, `outputs`: those of the task's own pass, shared where that pass had no dropout.
+    `embedded`, `outputs`: those of the task's own pass, shared where the model has no dropout; with
+    `clean=True` those of a pass that had none.
     """
 
     model: torch.nn.Module
@@ -122,20 +113,19 @@ class SmartRegularizer:
                 raise MinbertError(f"SMART's {name} is one of {allowed}, not {getattr(self, name)!r}")
         if min(self.eps, self.sigma, self.step_size) <= 0 or self.steps < 1 or not 0 < self.share <= 1:
             raise MinbertError(
-                "SMART needs eps, sigma, step_size above 0, a step or more, and a share in (0, 1]"
+                "SMART needs eps, sigma and step_size above 0, steps ≥ 1 and a share in (0, 1]"
             )
         if self.share < 1 and self.dropout == "same":
-            raise MinbertError(
-                "SMART on a share of the batch cannot reuse the whole batch's dropout masks: choose one"
-            )
+            raise MinbertError("SMART's share below 1 and dropout 'same' cannot go together: choose one")
         self.device = next(self.model.parameters()).device
         self.generator = torch.Generator(self.device).manual_seed(self.seed)
+        self.size = self.eps if self.projection == "ball" else 1.0  # how far δ goes
         self.last = {}  # tensors of the last call, for `attack_size`
 
     def weight_of(self, task):
         return self.weight.get(task, 0.0) if isinstance(self.weight, dict) else self.weight
 
-    def __call__(self, batch, embedded=None, outputs=None, rng=None):
+    def __call__(self, batch, embedded=None, outputs=None, rng=None, clean=False):
         whole, kind = len(batch.index), TASKS[batch.task].kind
         if self.share < 1:
             count = max(1, round(self.share * whole))
@@ -143,9 +133,9 @@ class SmartRegularizer:
             batch, rows = take(batch, chosen)
             if outputs is not None:
                 embedded, outputs = embedded[..., rows, :, :], outputs[chosen]
-        embedded, outputs, rng = self._clean(batch, embedded, outputs, rng)
+        embedded, outputs, rng = self._clean(batch, embedded, outputs, rng, clean)
         noise = self._attack(batch, embedded, outputs, kind, rng)
-        with self._compared(self._blind(self.eps), rng):
+        with self._pass(self.size, rng):
             moved = (embedded if self.attach else embedded.detach()) + noise
             perturbed = self.model.predict_from(moved, batch)
         penalty = divergence(perturbed, outputs, kind, self.reduction, self.detach)
@@ -155,59 +145,51 @@ class SmartRegularizer:
         if not bool(penalty.isfinite() & noise.isfinite().all()):
             what = "penalty" if noise.isfinite().all() else "perturbation"
             raise MinbertError(
-                f"SMART's {what} is not finite (task {batch.task}): lower the learning rate or the weight"
+                f"SMART's {what} is not finite (task {batch.task}): lower the rate or the weight"
             )
         return penalty
 
     def _blind(self, size):
         """Must a pass that is perturbed by `size` leave autocast?"""
-        if self.precision == "auto":
-            return (
-                torch.is_autocast_enabled(self.device.type) and self.projection == "ball" and size < VISIBLE
-            )
-        return self.precision == "float32" and torch.is_autocast_enabled(self.device.type)
+        small = size < VISIBLE if self.precision == "auto" else self.precision == "float32"
+        return small and torch.is_autocast_enabled(self.device.type)
 
-    @contextmanager
-    def _compared(self, precise, rng=None):
-        """The setting of every pass that takes part in the comparison."""
-        with ExitStack() as stack:
-            if precise:
-                stack.enter_context(torch.autocast(self.device.type, enabled=False))
-            if self.dropout is False:
-                stack.enter_context(without_dropout(self.model))
-            elif rng is not None:
-                stack.enter_context(replayed(rng, self.device))
-            yield
+    def _pass(self, size, rng=None):
+        """The setting of a pass that is perturbed by `size`, or compared with one that is."""
+        return compared(self.model, self._blind(size), self.dropout, rng)
 
-    def _clean(self, batch, embedded, outputs, rng):
+    def _clean(self, batch, embedded, outputs, rng, clean):
         """The unperturbed side: the task's own pass where it will do, else one more."""
-        active = self.dropout is not True and has_dropout(self.model)
-        reusable = self.dropout == "same" and rng is not None
-        if outputs is not None and not self._blind(self.eps) and (not active or reusable):
-            return embedded, outputs, rng if active else None
-        with self._compared(self._blind(self.eps)):
-            embedded = self.model.embed(batch)
-            rng = random_state(self.device) if active and self.dropout == "same" else None
-            return embedded, self.model.predict_from(embedded, batch), rng
+        active = not clean and self.dropout is not True and has_dropout(self.model)
+        rng = rng if active and self.dropout == "same" else None
+        if outputs is None or (active and rng is None):
+            with self._pass(self.size):
+                embedded = self.model.embed(batch)
+                rng = random_state(self.device) if active and self.dropout == "same" else None
+                outputs = self.model.predict_from(embedded, batch)
+        elif self._blind(self.size):
+            with self._pass(self.size, rng):
+                embedded = wide(embedded)
+                outputs = self.model.predict_from(embedded, batch)
+        return embedded, outputs, rng
 
     def _attack(self, batch, embedded, outputs, kind, rng):
         """The perturbation δ, (rows, L, d), a constant."""
         keep = 1 if self.perturb_padding else batch.attention_mask[..., None]
         x = wide(embedded.detach())
-        start = (
-            torch.randn(x.shape, generator=self.generator, device=x.device, dtype=x.dtype) * self.sigma * keep
-        )
+        start = torch.randn(x.shape, generator=self.generator, device=x.device, dtype=x.dtype)
+        start = start * self.sigma * keep
         noise, gradient = start, torch.zeros_like(start)
         steps = 1 if self.direction != "pass" else self.steps
         target = outputs.detach()
-        if self.direction == "pass" and self._blind(self.sigma) and not self._blind(self.eps):
-            with torch.no_grad(), self._compared(True, rng):  # the ascent sees less than autocast does
+        if self.direction == "pass" and self._blind(self.sigma) and not self._blind(self.size):
+            with torch.no_grad(), self._pass(self.sigma, rng):  # the ascent sees more than autocast does
                 target = self.model.predict_from(x, batch)
         for _ in range(steps):
             if self.direction == "pass":
                 gradient = self._gradient(batch, x, noise, target, kind, rng) * keep
             elif self.direction == "clean":
-                gradient = self._sampled_gradient(embedded, outputs, batch, kind, start) * keep
+                gradient = self._sampled_gradient(batch, embedded, outputs, kind, start, rng) * keep
             noise = ascent_step(noise, gradient, self.step_size, self.eps, self.norm, self.projection)
         self.last = {"start": start, "gradient": gradient, "noise": noise}
         return noise
@@ -216,16 +198,16 @@ class SmartRegularizer:
         """∇ of ℓ by the noise alone: no parameter's gradient is computed."""
         boost = 2.0 ** round(math.log2(len(target) / self.sigma))  # a power of two changes no digit
         noise = noise.detach().requires_grad_()
-        with torch.enable_grad(), self._compared(self._blind(self.sigma), rng):
+        with torch.enable_grad(), self._pass(self.sigma, rng):
             outputs = self.model.predict_from(x + noise, batch)
         loss = divergence(outputs, target, kind, self.reduction) * boost
         return torch.autograd.grad(loss, noise)[0] / boost
 
-    def _sampled_gradient(self, embedded, outputs, batch, kind, start):
+    def _sampled_gradient(self, batch, embedded, outputs, kind, start, rng):
         """∇ of log p(y), y drawn from the model's own p, back through the clean pass, on the start's side."""
         if not embedded.requires_grad:  # everything below is frozen: there is no graph to go back through
             embedded = embedded.detach().requires_grad_()
-            with self._compared(self._blind(self.eps)):
+            with torch.enable_grad(), self._pass(self.size, rng):
                 outputs = self.model.predict_from(embedded, batch)
         seed = torch.ones_like(outputs)
         if kind == "classes":
@@ -239,7 +221,7 @@ class SmartRegularizer:
         return gradient * torch.where(side < 0, -1.0, 1.0).to(gradient.dtype)[:, None, None]
 
     def attack_size(self):
-        """What the last perturbation was like: how large, and whether it follows the gradient or its start."""
+        """What the last perturbation was like: how large; does it follow the gradient or its start?"""
         start, gradient, noise = self.last["start"], self.last["gradient"], self.last["noise"]
         return {
             "penalty": self.last["penalty"].item(),
@@ -254,7 +236,5 @@ class SmartRegularizer:
 
     def load_state_dict(self, state):
         if state["device"] != self.device.type:
-            raise MinbertError(
-                f"SMART's noise was drawn on {state['device']}: resume there, not on {self.device.type}"
-            )
+            raise MinbertError(f"SMART's noise was drawn on {state['device']}: resume there")
         self.generator.set_state(state["generator"].cpu())
