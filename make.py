@@ -1,4 +1,4 @@
-"""The commands of this project, on every system: `make test`, or `python make.py test` where there is no make.
+"""The commands of this project: `make test`, or `python make.py test` where there is no make.
 
   workbook    set up, run every notebook at the tiny scale, rebuild every figure, say where the results are
   test        set up, then run all tests, the notebooks among them (options go to pytest)
@@ -7,10 +7,11 @@
   figures     set up, then rebuild every figure from the recorded runs
   tiny-bert   set up, then train again the small BERT that ships in data/tiny-bert
 
-Notable choices. Standard library only, and syntax that an old Python 3 can read, so that it runs before anything is there.
-A stamp in .venv holds a hash of what was asked for: the second call takes no time and no network. What to install is in
-pyproject.toml (ranges), which versions were tested in requirements.lock (constraints). On Linux without an NVIDIA
-GPU torch comes from PyTorch's own list of CPU builds if that answers within seconds: the usual build brings gigabytes of CUDA.
+Notable choices. Standard library only, and syntax that an old Python 3 can read, so that it runs before
+anything is there. A stamp in .venv holds a hash of what was asked for: the second call takes no time and no
+network. What to install is in pyproject.toml (ranges), which versions were tested in requirements.lock
+(constraints). On Linux without an NVIDIA GPU torch comes from PyTorch's own list of CPU builds if that
+answers within seconds: the usual build brings gigabytes of CUDA.
 """
 
 import glob
@@ -31,8 +32,18 @@ STAMP = VENV / "installed.txt"
 LOG = VENV / "install.log"
 CPU_TORCH = "https://download.pytorch.org/whl/cpu"
 FITS = "import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))"
-NO_NETWORK = ("NewConnectionError", "NameResolutionError", "ProxyError", "ConnectTimeout", "ReadTimeout", "getaddrinfo",
-              "Name or service not known", "Network is unreachable", "Failed to establish", "No matching distribution")
+NO_NETWORK = (
+    "NewConnectionError",
+    "NameResolutionError",
+    "ProxyError",
+    "ConnectTimeout",
+    "ReadTimeout",
+    "getaddrinfo",
+    "Name or service not known",
+    "Network is unreachable",
+    "Failed to establish",
+    "No matching distribution",
+)
 
 
 def setup():
@@ -49,7 +60,7 @@ def setup():
     STAMP.unlink(missing_ok=True)
     LOG.unlink(missing_ok=True)
     say("installing; the first time takes a few minutes (details in .venv/install.log)")
-    first = ["torch", "hatchling", "editables"]  # the build tools too, so that the project itself builds without a network
+    first = ["torch", "hatchling", "editables"]  # with the build tools, so that the project builds offline
     if not (wants_cpu_torch() and pip(first + ["--extra-index-url", CPU_TORCH]) == 0) and pip(first):
         give_up()
     if pip(["--no-build-isolation", "-e", ".[test]"]):
@@ -73,12 +84,17 @@ def find_python():
     places += sorted(glob.glob(str(Path.home() / ".pyenv/versions/3.1[123].*/bin/python")))
     places += sorted(glob.glob(str(Path.home() / ".local/share/uv/python/cpython-3.1[123].*/bin/python")))
     if shutil.which("py"):  # the Windows launcher
-        places += [answer(["py", "-3.%d" % minor, "-c", "import sys; print(sys.executable)"]) for minor in (12, 11, 13)]
+        places += [
+            answer(["py", "-3.%d" % minor, "-c", "import sys; print(sys.executable)"])
+            for minor in (12, 11, 13)
+        ]
     for place in filter(None, places):
         if answer([place, "-c", FITS]) is not None:
             return place
-    sys.exit("make.py: no Python 3.11, 3.12 or 3.13 with its venv module was found: install one from python.org "
-             "(Debian and Ubuntu: apt install python3-venv), or name one: make setup PYTHON=/path/to/python3.12")
+    sys.exit(
+        "make.py: no Python 3.11, 3.12 or 3.13 with its venv module was found: install one from python.org "
+        "(Debian and Ubuntu: apt install python3-venv), or name one: make setup PYTHON=/path/to/python3.12"
+    )
 
 
 def answer(command):
@@ -91,7 +107,7 @@ def answer(command):
 
 
 def wants_cpu_torch():
-    """On Linux without an NVIDIA GPU, and PyTorch's list answers soon. A closed network must not make anyone wait."""
+    """Linux, no NVIDIA GPU, and PyTorch's list answers soon: a closed network must not make anyone wait."""
     if platform.system() != "Linux" or shutil.which("nvidia-smi") or os.path.exists("/proc/driver/nvidia"):
         return False
     found = []
@@ -104,20 +120,33 @@ def wants_cpu_torch():
             with open(str(LOG), "a") as log:
                 log.write("PyTorch's list of CPU builds does not answer (%s)\n" % error)
 
-    looker = threading.Thread(target=look, daemon=True)  # looking up a name can hang longer than any timeout: do not wait
+    looker = threading.Thread(
+        target=look, daemon=True
+    )  # looking up a name can outlast any timeout: do not wait
     looker.start()
     looker.join(5)
     return found == [True]
 
 
 def pip(arguments):
-    """Run pip install with the tested versions as constraints; everything it says goes to the log, milestones to the screen."""
+    """pip install with the tested versions; all it says goes to the log, milestones to the screen."""
     environment = dict(os.environ, PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1", PYTHONUNBUFFERED="1")
     environment.setdefault("PIP_DEFAULT_TIMEOUT", "30")
     environment.setdefault("PIP_RETRIES", "2")
-    command = [str(PYTHON), "-m", "pip", "install", "--progress-bar", "off", "-c", "requirements.lock"] + arguments
+    command = [
+        str(PYTHON),
+        "-m",
+        "pip",
+        "install",
+        "--progress-bar",
+        "off",
+        "-c",
+        "requirements.lock",
+    ] + arguments
     with open(str(LOG), "a", encoding="utf-8") as log:
-        child = subprocess.Popen(command, cwd=str(ROOT), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        child = subprocess.Popen(
+            command, cwd=str(ROOT), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
         for raw in child.stdout:
             line = raw.decode("utf-8", "replace")
             log.write(line)
@@ -129,9 +158,13 @@ def pip(arguments):
 def give_up():
     log = LOG.read_text(encoding="utf-8")
     if any(sign in log for sign in NO_NETWORK):
-        sys.exit("make.py: the packages could not be fetched: connect to the network (or set pip's proxy or mirror), "
-                 "then give the same command again; details in .venv/install.log")
-    sys.exit(log[-2000:] + "\nmake.py: installing failed; the reason is above, all of it in .venv/install.log")
+        sys.exit(
+            "make.py: the packages could not be fetched: connect to the network (or set pip's proxy), "
+            "then give the same command again; details in .venv/install.log"
+        )
+    sys.exit(
+        log[-2000:] + "\nmake.py: installing failed; the reason is above, all of it in .venv/install.log"
+    )
 
 
 def say(line):
@@ -140,7 +173,9 @@ def say(line):
 
 def run(*arguments, **environment):
     """Run Python of .venv in the repository; its exit status becomes ours when it fails."""
-    status = subprocess.run([str(PYTHON), *arguments], cwd=str(ROOT), env=dict(os.environ, **environment)).returncode
+    status = subprocess.run(
+        [str(PYTHON), *arguments], cwd=str(ROOT), env=dict(os.environ, **environment)
+    ).returncode
     if status:
         sys.exit(status)
 
@@ -148,9 +183,11 @@ def run(*arguments, **environment):
 def workbook(options):
     run("-m", "minbert_lib", "notebooks", "--run", *options)
     run("-m", "minbert_lib", "figures")
-    say("\nThe notebooks, with their results:  %s\nThe figures:                        %s\n"
+    say(
+        "\nThe notebooks, with their results:  %s\nThe figures:                        %s\n"
         "Work through them yourself:         make lab    (without make: python make.py lab)"
-        % (ROOT / ".work" / "notebooks", ROOT / "figures"))
+        % (ROOT / ".work" / "notebooks", ROOT / "figures")
+    )
 
 
 def test(options):
@@ -158,7 +195,7 @@ def test(options):
 
 
 def lab(options):
-    run("-m", "minbert_lib", "notebooks", "--lab", *options)
+    run("-m", "minbert_lib", "notebooks", "--lab", "--", *options)
 
 
 def figures(options):

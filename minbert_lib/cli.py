@@ -1,8 +1,9 @@
 """The command line: `minbert COMMAND`, or `python -m minbert_lib COMMAND`.
 
-A command is one function here and one `add(...)` in `parser()`. The function imports its room when it is called, so that `minbert --help`
-answers at once, does the work by calling into that room, and returns an exit status (None is 0). Its docstring is the
-description in --help. A MinbertError becomes one line and status 2; any other exception is a bug and keeps its traceback.
+A command is one function here and one `add(...)` in `parser()`. The function imports its room when it is
+called, so that `minbert --help` answers at once, does the work by calling into that room, and returns an exit
+status (None is 0). Its docstring is the description in --help. A MinbertError becomes one line and status 2;
+any other exception is a bug and keeps its traceback.
 """
 
 import argparse
@@ -26,8 +27,8 @@ def doctor(args):
 def notebooks(args):
     """Build, check and run the notebooks, or open them in JupyterLab.
 
-    People edit notebooks/NN_name.py, a plain script with `# %%` between the cells; the .ipynb beside it is built from that.
-    Running happens on a copy in .work/, so that nothing in the repository changes.
+    People edit notebooks/NN_name.py, a plain script with `# %%` between the cells; the .ipynb beside it is
+    built from that. Running happens on a copy in .work/, so that nothing in the repository changes.
     """
     from .workbook import notebooks as room
 
@@ -67,11 +68,19 @@ def parser():
     what = sub.add_mutually_exclusive_group(required=True)
     what.add_argument("--build", action="store_true", help="make each .ipynb from its script")
     what.add_argument("--check", action="store_true", help="say where an .ipynb and its script differ")
-    what.add_argument("--run", action="store_true", help="run from top to bottom, at MINBERT_SCALE (default: tiny)")
+    what.add_argument(
+        "--run", action="store_true", help="run from top to bottom, at MINBERT_SCALE (default: tiny)"
+    )
     what.add_argument("--lab", action="store_true", help="open JupyterLab on your own copy, in mine/")
-    sub.add_argument("names", nargs="*", metavar="NAME", help="some notebooks only: 03, or 03_adamw (default: all)")
-    sub.add_argument("--record", action="store_true", help="with --run: keep seconds and memory in data/notebooks.csv")
-    sub.add_argument("--timeout", type=int, default=1800, metavar="S", help="seconds for one cell (default: %(default)s)")
+    sub.add_argument(
+        "names", nargs="*", metavar="NAME", help="some notebooks only: 03, or 03_adamw (default: all)"
+    )
+    sub.add_argument(
+        "--record", action="store_true", help="with --run: keep seconds and memory in data/notebooks.csv"
+    )
+    sub.add_argument(
+        "--timeout", type=int, default=1800, metavar="S", help="seconds for one cell (default: %(default)s)"
+    )
     return top
 
 

@@ -1,4 +1,4 @@
-"""Where things are: the checkout, the user's cache (MINBERT_HOME), and the three scales at which everything runs.
+"""Where things are: the checkout, the user's cache (MINBERT_HOME), and the three scales of every run.
 
 One switch, MINBERT_SCALE, decides which weights and which data a run uses; nothing else changes between
 a laptop's minutes (`tiny`), an evening (`mini`) and a GPU (`base`).
@@ -21,8 +21,9 @@ class Scale:
 
 
 def repo():
-    """The folder that holds data/, figures/ and notebooks/ (the checkout, or what a wheel installed beside the package)."""
-    return Path(__file__).resolve().parent.parent
+    """The folder that holds data/, figures/ and notebooks/: the checkout, else what the wheel carries."""
+    package = Path(__file__).resolve().parent
+    return package.parent if (package.parent / "pyproject.toml").exists() else package / "shipped"
 
 
 def home():
