@@ -48,6 +48,16 @@ class Batch:
         return replace(self, **moved)
 
 
+    def part(self, start, end):
+        """Examples start … end as a batch of their own, cut to its own longest sentence."""
+        rows = list(range(start, min(end, len(self))))
+        rows += [row + len(self) for row in rows] if self.pair == "separate" else []
+        length = int(self.attention_mask[rows].sum(1).max())
+        cut = (tensor[rows, :length] for tensor in (self.input_ids, self.attention_mask, self.token_type_ids))
+        labels = None if self.labels is None else self.labels[start:end]
+        return Batch(self.task, *cut, labels, self.index[start:end], self.pair)
+
+
 class Dataset:
     """One split of one task, tokenised once, ready to be cut into batches."""
 
@@ -113,7 +123,7 @@ class Dataset:
                 rows = [self._one(u) for u, _ in pairs] + [self._one(v) for _, v in pairs]
         ids, types = zip(*rows)
         labels = None if self.labels is None else torch.from_numpy(self.labels[index])
-        if labels is not None and TASKS[self.task].kind != "classes":
+        if labels is not None and (TASKS[self.task].kind != "classes" or labels.dim() > 1):  # (B, n): soft labels
             labels = labels.float()
         tensors = pad(ids, types, self.tokenizer.pad_id)
         return Batch(self.task, *tensors, labels, torch.from_numpy(index), self.pair)

@@ -1,0 +1,123 @@
+"""Records: what a run was and what came of it, one small JSON file each, and its predictions beside.
+
+Notable choices: a record's file is named by the run's key, so that a run is recorded once whoever writes it, and many writers never
+meet. `folders()` are read in order: the reader's own runs, then those that come with the course.
+"""
+
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import MinbertError
+from ..files import write_atomic
+from ..home import home, repo
+
+VERSION = 1
+
+
+def own_folder():
+    """Where new runs are recorded."""
+    return home() / "runs"
+
+
+def folders():
+    return [own_folder(), repo() / "data/runs"]
+
+
+def path_of(config, folder):
+    return Path(folder) / config.scale / f"{config.name}-{config.key()}.json"
+
+
+def save(record, folder=None, predictions=None):
+    """Write a record, and its predictions {split: {task: array}} beside it; → the record's path."""
+    path = Path(folder or own_folder()) / record["config"]["scale"] / f"{record['name']}-{record['key']}.json"
+    if predictions:  # first, so that a record never speaks of predictions that are not there
+        arrays = {f"{split}/{task}": value.astype(np.float16) for split, tasks in predictions.items() for task, value in tasks.items()}
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        write_atomic(path.with_suffix(".npz"), buffer.getvalue())
+    write_atomic(path, to_json(record))
+    return path
+
+
+def to_json(record):
+    """One line for every curve point and epoch, so that a record can be read and compared by eye."""
+    text = json.dumps(_plain(record), indent=1, ensure_ascii=False)
+    return text + "\n"
+
+
+def load(path):
+    """A record by its file; a damaged or foreign one is refused by name."""
+    path = Path(path)
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        missing = [name for name in ("key", "name", "config", "scores", "epochs", "curve") if name not in record]
+    except (OSError, ValueError, TypeError) as error:
+        raise MinbertError(f"{path}: not a readable record ({error})") from error
+    if missing:
+        raise MinbertError(f"{path}: not a record, it has no {missing[0]!r}")
+    record["path"] = str(path)
+    return record
+
+
+def find(config, where=None):
+    """The record of exactly this run, or None."""
+    for folder in where or folders():
+        path = path_of(config, folder)
+        if path.is_file():
+            return load(path)
+    return None
+
+
+def load_all(where=None, scale=None, name=None):
+    """Every record, in a fixed order, each key once."""
+    seen = {}
+    for folder in where or folders():
+        for path in sorted(Path(folder).glob(f"{scale or '*'}/*.json")):
+            record = load(path)
+            if name is None or record["name"] == name:
+                seen.setdefault(record["key"], record)
+    return list(seen.values())
+
+
+def predictions(record):
+    """{split: {task: array}} of a record that was loaded or saved."""
+    path = Path(record["path"]).with_suffix(".npz")
+    if not path.is_file():
+        raise MinbertError(f"{path}: this run's predictions are not here; run it again to have them")
+    out = {}
+    with np.load(path, allow_pickle=False) as file:
+        for name in file.files:
+            split, task = name.split("/")
+            out.setdefault(split, {})[task] = file[name].astype(np.float32)
+    return out
+
+
+def table(where=None, scale=None):
+    """All records as one pandas table: a row a run, settings and scores as columns."""
+    import pandas
+
+    rows = []
+    for record in load_all(where, scale):
+        row = {"key": record["key"], **{name: _cell(value) for name, value in record["config"].items()}}
+        row |= record["scores"] | {name: record.get(name) for name in ("seconds", "tokens_per_second", "parameters", "best_epoch")}
+        rows.append(row)
+    return pandas.DataFrame(rows)
+
+
+def _cell(value):
+    return json.dumps(value, sort_keys=True) if isinstance(value, (dict, list)) else value
+
+
+def _plain(value):
+    """JSON has no nan, no tuples and no numpy; floats are kept to six digits, which is more than any of them is sure of."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, (float, np.floating)):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return int(value) if isinstance(value, np.integer) else value

@@ -1,0 +1,276 @@
+"""The training loop: batches in, better weights out.
+
+Notable choices:
+- One loop for every system: what differs between them is the plan of tasks, the model, the optimiser's groups and the two
+  penalties, all handed in.
+- The loop can stop at any update and go on bit for bit: the plan of an epoch and the batches of a feed are functions of the seed and of
+  a few counters, and everything else that changes is in `state_dict`.
+- The best epoch is the one whose dev scores have the highest mean, one epoch for all tasks; its weights are kept.
+- Large batches may be cut into micro-batches with the same gradient: each part counts by its share of the examples. On a GPU that runs
+  out of memory the parts are halved and the update is taken again.
+"""
+
+import math
+import random
+import time
+import warnings
+
+import numpy as np
+import torch
+
+from ..errors import MinbertError
+from ..text.tasks import TASKS
+from . import groups
+from .compare import random_state
+from .metrics import selection_score, task_loss
+from .precision import autocast
+from .sampling import Feed, epoch_plan
+from .surgery import pcgrad
+
+POINTS = 200  # points on a loss curve of one run
+
+
+class Trainer:
+    def __init__(
+        self,
+        model,
+        train_sets,
+        optimizer,
+        evaluate,
+        epochs=3,
+        batch_size=32,
+        sampling="shuffled",
+        epoch_of=None,
+        schedule="linear",
+        warmup=0.0,
+        task_weights=1.0,
+        surgery="none",
+        smart=None,
+        bregman=None,
+        unfreeze_per_epoch=0,
+        clip=0.0,
+        precision="float32",
+        micro_batch=None,
+        pool=50,
+        seed=0,
+        device="cpu",
+    ):
+        self.model, self.optimizer, self.evaluate = model, optimizer, evaluate
+        self.epochs, self.sampling, self.epoch_of = epochs, sampling, epoch_of
+        self.schedule, self.warmup, self.task_weights = schedule, warmup, task_weights
+        self.surgery, self.smart, self.bregman, self.clip = surgery, smart, bregman, clip
+        self.unfreeze_per_epoch, self.precision, self.micro_batch = unfreeze_per_epoch, precision, micro_batch
+        self.seed, self.device = seed, torch.device(device)
+        sizes = batch_size if isinstance(batch_size, dict) else dict.fromkeys(train_sets, batch_size)
+        self.feeds = {task: Feed(data, sizes[task], seed, pool) for task, data in train_sets.items()}
+        self.trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+        self.layers = max((groups.depth_of(name, 0) or 0) for name, _ in model.named_parameters())
+        self.base_rates = [group["lr"] for group in optimizer.param_groups]
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "float16")
+        self.plans = [self._plan(epoch) for epoch in range(1, epochs + 1)]
+        self.total = sum(map(len, self.plans))
+        self.epoch, self.position, self.step, self.seconds, self.tokens = 1, 0, 0, 0.0, 0
+        self.curve, self.history, self.best, self.best_weights = [], [], None, None
+        self.window, self.running = {}, {}
+
+    def run(self, on_update=None, on_epoch=None):
+        """Train to the end (or on from where a loaded state stands). The hooks are called with the trainer."""
+        while self.epoch <= self.epochs:
+            plan = self.plans[self.epoch - 1]
+            if self.unfreeze_per_epoch:
+                groups.unfreeze(self.trained, self.epoch, self.layers, self.unfreeze_per_epoch)
+            self.model.train()
+            while self.position < len(plan):
+                started = time.perf_counter()
+                self.update(plan[self.position])
+                self.position += 1
+                self.seconds += time.perf_counter() - started
+                if on_update:
+                    on_update(self)
+            self._end_of_epoch()
+            self.epoch, self.position = self.epoch + 1, 0
+            if on_epoch:
+                on_epoch(self)
+
+    def update(self, tasks):
+        """One step of the optimiser on one batch of each task in `tasks`."""
+        batches = [self.feeds[task].next() for task in tasks]
+        factor = groups.schedule(self.schedule, self.step, self.total, self.warmup)
+        for group, rate in zip(self.optimizer.param_groups, self.base_rates):
+            group["lr"] = rate * factor
+        state = random_state(self.device)
+        while True:
+            try:
+                losses = self._gradients(batches)
+                break
+            except torch.cuda.OutOfMemoryError:
+                self._halve(batches, state)
+        self.scaler.unscale_(self.optimizer)
+        norm = self._check(losses, batches)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.bregman is not None:
+            self.bregman.update()
+        self.step += 1
+        self.tokens += sum(batch.tokens for batch in batches)
+        self._note(losses, norm, factor)
+
+    def _gradients(self, batches):
+        """Fill .grad from one batch of each task; → {task: loss}."""
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.surgery == "none" or len(batches) == 1:
+            return {batch.task: self._backward(batch) for batch in batches}
+        losses, gradients = {}, []
+        for batch in batches:
+            losses[batch.task] = self._backward(batch)
+            gradients.append([p.grad for _, p in self.trained])
+            self.optimizer.zero_grad(set_to_none=True)
+        rng = random.Random(self.seed * 1_000_003 + self.step)
+        combined, cosines = pcgrad(gradients, rng)
+        if self.surgery == "watch":  # the plain sum; only the angles are noted
+            combined = [_total(parts) for parts in zip(*gradients)]
+        for (_, p), gradient in zip(self.trained, combined):
+            p.grad = gradient
+        names = [batch.task for batch in batches]
+        for i, j in ((i, j) for i in range(len(names)) for j in range(i)):
+            self._add(f"cos {names[j]}·{names[i]}", float(cosines[i, j]))
+        return losses
+
+    def _backward(self, batch):
+        """Gradients of one batch, in micro-batches where it is too large; → its mean task loss."""
+        size = self.micro_batch or len(batch)
+        mean = 0.0
+        for start in range(0, len(batch), size):
+            part = (batch if size >= len(batch) else batch.part(start, start + size)).to(self.device)
+            share = len(part) / len(batch)
+            loss, total = self._losses(part)
+            self.scaler.scale(total * share).backward()
+            mean += loss.item() * share
+        return mean
+
+    def _losses(self, batch):
+        """(the task's loss, the loss with weight and penalties)."""
+        smart = self.smart.weight_of(batch.task) if self.smart is not None else 0.0
+        bregman = self.bregman.weight_of(batch.task) if self.bregman is not None else 0.0
+        with autocast(self.device, self.precision):
+            embedded = self.model.embed(batch)
+            rng = random_state(self.device) if smart and self.smart.dropout == "same" else None
+            outputs = self.model.predict_from(embedded, batch)
+            loss = task_loss(outputs, batch)
+            total = loss * _of(self.task_weights, batch.task)
+            if smart:
+                total = total + smart * self.smart(batch, embedded, outputs, rng)
+            if bregman:
+                total = total + bregman * self.bregman(batch, outputs)
+        if TASKS[batch.task].kind != "score":
+            self._add(f"accuracy {batch.task}", _hits(outputs.detach(), batch.labels), self.running, len(batch))
+        return loss, total
+
+    def _check(self, losses, batches):
+        """The norm of the gradient; a loss or a gradient that is not finite stops the run and says where."""
+        gradients = [p.grad for _, p in self.trained if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients).item() if gradients else 0.0
+        bad = [task for task, loss in losses.items() if not math.isfinite(loss)]
+        if bad or not (math.isfinite(norm) or self.scaler.is_enabled()):
+            what = f"loss of {bad[0]}" if bad else "gradient"
+            rows = ", ".join(f"{batch.task} {batch.index[:4].tolist()}…" for batch in batches)
+            raise MinbertError(
+                f"the {what} is not finite at step {self.step + 1} (epoch {self.epoch}; examples {rows}): most likely the "
+                "learning rate is too high or the precision too low; the last good state is kept"
+            )
+        if self.clip and norm > self.clip:
+            torch._foreach_mul_(gradients, self.clip / norm)
+        return norm
+
+    def _halve(self, batches, state):
+        size = min(self.micro_batch or max(map(len, batches)), max(map(len, batches)))
+        if size == 1:
+            raise MinbertError("out of GPU memory with one example at a time: lower max_length or choose a smaller scale")
+        self.micro_batch = size // 2
+        warnings.warn(f"out of GPU memory: going on with {self.micro_batch} examples at a time, same batch size", stacklevel=2)
+        torch.cuda.empty_cache()
+        torch.set_rng_state(state[0])
+        torch.cuda.set_rng_state(state[1], self.device)
+
+    def _end_of_epoch(self):
+        scores, losses, _ = self.evaluate(self.model)
+        for _, p in self.trained:
+            p.requires_grad_(True)
+        entry = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds, "scores": scores, "dev_loss": losses}
+        entry["train"] = {name: total / count for name, (total, count) in self.running.items()}
+        self.history.append(entry)
+        self.running = {}
+        if self.best is None or selection_score(scores) > selection_score(self.best["scores"]):
+            self.best = entry
+            self.best_weights = {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()}
+
+    def _plan(self, epoch):
+        rng = np.random.default_rng([self.seed, 1, epoch])
+        counts = {task: feed.batches for task, feed in self.feeds.items()}
+        return epoch_plan(counts, self.sampling, rng, epoch, self.epochs, self.epoch_of)
+
+    def _note(self, losses, norm, factor):
+        """Collect for the curve; a point is the mean since the last one."""
+        for task, loss in losses.items():
+            self._add(task, loss)
+            self._add(f"loss {task}", loss, self.running)
+        self._add("norm", norm)
+        every = max(1, self.total // POINTS)
+        if self.step % every == 0 or self.step == self.total:
+            point = {name: total / count for name, (total, count) in self.window.items()}
+            self.curve.append({"step": self.step, "epoch": self.epoch, "rate": factor, **point})
+            self.window = {}
+
+    def _add(self, name, value, table=None, weight=1):
+        table = self.window if table is None else table
+        total, count = table.get(name, (0.0, 0))
+        table[name] = (total + value * weight, count + weight)
+
+    COUNTERS = ("epoch", "position", "step", "seconds", "tokens", "curve", "history", "best", "window", "running", "micro_batch")
+
+    def state_dict(self):
+        """Everything that changes over a run."""
+        return {
+            "counters": {name: getattr(self, name) for name in self.COUNTERS},
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "feeds": {task: feed.state_dict() for task, feed in self.feeds.items()},
+            "penalties": [part and part.state_dict() for part in (self.smart, self.bregman)],
+            "random": list(random_state(self.device)),
+            "best_weights": self.best_weights,
+        }
+
+    def load_state_dict(self, state):
+        for name, value in state["counters"].items():
+            setattr(self, name, value)
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        for task, feed in self.feeds.items():
+            feed.load_state_dict(state["feeds"][task])
+        for part, saved in zip((self.smart, self.bregman), state["penalties"]):
+            if part is not None:
+                part.load_state_dict(saved)
+        cpu, cuda = state["random"]
+        torch.set_rng_state(cpu)
+        if cuda is not None and self.device.type == "cuda":
+            torch.cuda.set_rng_state(cuda, self.device)
+        self.best_weights = state["best_weights"]
+
+
+def _of(value, task):
+    return value.get(task, 1.0) if isinstance(value, dict) else value
+
+
+def _total(parts):
+    held = [part for part in parts if part is not None]
+    return sum(held[1:], held[0]) if held else None
+
+
+def _hits(outputs, labels):
+    """The share of right answers in a training batch (labels may be soft)."""
+    if outputs.dim() == 1:
+        return ((outputs > 0) == (labels > 0.5)).float().mean().item()
+    wanted = labels.argmax(-1) if labels.dim() > 1 else labels
+    return (outputs.argmax(-1) == wanted).float().mean().item()
