@@ -1,7 +1,7 @@
 """Running a notebook without a browser, by nbclient, with two changes.
 
 - nbclient waits for a cell's end with one long poll. Where a cell shows `Output` widgets the poll can miss
-  its wake-up: 2–3.5 % of such cells then wait out the whole timeout. Polling in slices of half a second cannot.
+  its wake-up: 2–3.5 % of such cells then wait out the whole timeout. Polling in short slices cannot.
 - The kernel's peak memory is read after every cell.
 """
 

@@ -5,7 +5,7 @@ from it, without outputs. Cell ids come from the cell's own text (or from `id=".
 building twice gives the same file and a change in one cell changes one cell. Nobody needs jupytext to run a
 notebook, only to build one. Runs happen in .work/notebooks, a copy, with their own progress file and IPython
 folder: the repository and the learner's progress stay as they are. A learner works on her own copy too, in
-mine/, as deep in the checkout as notebooks/, so that links to figures hold; an update never meets her answers.
+mine/, as deep in the checkout as notebooks/, so that links to figures hold; updates never meet her answers.
 """
 
 import csv
