@@ -1,0 +1,63 @@
+"""The exercises: every typical wrong answer is caught with its own message, every right one in another style passes.
+
+The answers are texts in tests/answers/, run as notebook cells would be, so that finding, storing and running again are tested too.
+"""
+
+import importlib
+import itertools
+import linecache
+
+import pytest
+import torch
+
+from minbert_lib.workbook import desk, keep, source
+from minbert_lib.workbook.exercises import EXERCISES
+
+CATALOGUE = {  # exercise → file of answers, least number of wrong ones
+    "scaled_dot_product_attention": ("attention", 8),
+    "MultiHeadAttention": ("multi_head", 5),
+    "AdamW": ("adamw", 14),
+}
+ANSWERS = {name: importlib.import_module(f"answers.{file}") for name, (file, _) in CATALOGUE.items()}
+numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def own_progress(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINBERT_PROGRESS", str(tmp_path / "progress.json"))
+    monkeypatch.setattr(keep, "_used", set())
+    monkeypatch.setattr(keep, "_unsaved", {})
+
+
+def cell(text, space=None):
+    """Run a text as a notebook cell: in one namespace, its lines known to Python by a name of their own."""
+    name = f"<cell {next(numbers)}>"
+    linecache.cache[name] = (len(text), None, text.splitlines(True), name)
+    space = keep.namespace(EXERCISES) if space is None else space
+    exec(compile(text, name, "exec"), space)
+    return space
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_wrong_answer_is_caught_with_its_own_message(name):
+    messages = {}
+    assert len(ANSWERS[name].WRONG) >= CATALOGUE[name][1]
+    for words, text in ANSWERS[name].WRONG:
+        verdict = desk.verdict_on(EXERCISES[name], cell(text)[name], seconds=0.7 if "never ends" in words else 10)
+        assert verdict.state == "wrong", (words, verdict)
+        assert words in verdict.message, (words, verdict.message)
+        assert verdict.message not in messages, (words, messages.get(verdict.message), verdict.message)
+        messages[verdict.message] = words
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_right_answers_in_other_styles_pass_and_live_on(name):
+    assert len(ANSWERS[name].RIGHT) >= 4  # the plain one and three others
+    for text in ANSWERS[name].RIGHT:
+        space = cell("from minbert_lib.workbook import check, yours", cell(text))
+        cell(f"hers = {name}\n{name} = check('{name}')\nagain = yours('{name}')", space)
+        assert space[name] is space["hers"], text
+        assert keep.load()[name]["state"] == "right"
+        assert not space["again"].__module__.startswith("minbert_lib"), text
+        assert desk.verdict_on(EXERCISES[name], space["again"]).state == "right"
+        assert keep.made_with() == [name]
