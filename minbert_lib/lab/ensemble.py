@@ -15,23 +15,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import MinbertError
+from ..learn.metrics import decide
+from ..text.tasks import TASKS
 from .stats import accuracy, pearson
-
-
-def decide(task, predictions):
-    """What is handed in for averaged predictions: a class, 0 or 1, or a score within 0–5."""
-    if task in ("sst", "cfimdb"):
-        return predictions.argmax(axis=1)
-    if task == "qqp":
-        return (predictions > 0.5).astype(int)
-    return predictions.clip(0, 5)
 
 
 def score_of(task):
     """The course's score of unrounded predictions: accuracy of the decision, or Pearson's r."""
-    if task == "sts":
+    if TASKS[task].kind == "score":
         return pearson
-    return lambda predictions, labels: accuracy(decide(task, predictions), labels)
+    return lambda predictions, labels: accuracy(decide(predictions, task), labels)
 
 
 def average_predictions(predictions):
@@ -40,7 +33,7 @@ def average_predictions(predictions):
     if not arrays:
         raise MinbertError("there is nothing to average: an ensemble needs at least one member")
     if shapes := {array.shape for array in arrays} - {arrays[0].shape}:
-        raise MinbertError(f"members differ in shape: {arrays[0].shape} and {shapes.pop()}; same file and task?")
+        raise MinbertError(f"members differ in shape: {arrays[0].shape}, {shapes.pop()}; same file and task?")
     return np.mean(arrays, axis=0)
 
 
