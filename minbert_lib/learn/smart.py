@@ -132,7 +132,7 @@ class SmartRegularizer:
             chosen = torch.randperm(whole, generator=self.generator, device=self.device)[:count]
             batch, rows = take(batch, chosen)
             if outputs is not None:
-                embedded, outputs = embedded[..., rows, :, :], outputs[chosen]
+                embedded, outputs = embedded[rows], outputs[chosen]
         embedded, outputs, rng = self._clean(batch, embedded, outputs, rng, clean)
         noise = self._attack(batch, embedded, outputs, kind, rng)
         with self._pass(self.size, rng):
@@ -199,9 +199,8 @@ class SmartRegularizer:
         boost = 2.0 ** round(math.log2(len(target) / self.sigma))  # a power of two changes no digit
         noise = noise.detach().requires_grad_()
         with torch.enable_grad(), self._pass(self.sigma, rng):
-            outputs = self.model.predict_from(x + noise, batch)
-        loss = divergence(outputs, target, kind, self.reduction) * boost
-        return torch.autograd.grad(loss, noise)[0] / boost
+            loss = divergence(self.model.predict_from(x + noise, batch), target, kind, self.reduction)
+            return torch.autograd.grad(loss * boost, noise)[0] / boost
 
     def _sampled_gradient(self, batch, embedded, outputs, kind, start, rng):
         """∇ of log p(y), y drawn from the model's own p, back through the clean pass, on the start's side."""
@@ -215,7 +214,7 @@ class SmartRegularizer:
             drawn = torch.multinomial(p, 1, generator=self.generator).squeeze(-1)
             seed = (F.one_hot(drawn, p.shape[-1]) - p).to(outputs.dtype)
         gradient = wide(torch.autograd.grad(outputs, embedded, seed, retain_graph=True)[0])
-        side = (gradient * start).sum((-2, -1)).reshape(-1, len(batch.input_ids)).sum(0)  # (rows,)
+        side = (gradient * start).sum((1, 2))  # (rows,)
         if batch.pair == "separate":  # one sign for both sentences
             side = (side[: len(outputs)] + side[len(outputs) :]).repeat(2)
         return gradient * torch.where(side < 0, -1.0, 1.0).to(gradient.dtype)[:, None, None]

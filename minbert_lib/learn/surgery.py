@@ -14,13 +14,14 @@ import random
 import torch
 
 from ..errors import MinbertError
+from .compare import wide
 
 
 def gram(gradients):
     """Dot products between tasks, T × T, in float64. gradients[task]: a tensor or None a parameter."""
     count, dots = len(gradients), {}
     for parts in zip(*gradients, strict=True):  # one parameter of every task, while it is in the cache
-        flat = [None if part is None else part.detach().reshape(-1) for part in parts]
+        flat = [None if part is None else wide(part.detach()).reshape(-1) for part in parts]
         for i in range(count):
             for j in range(i, count):
                 if flat[i] is not None and flat[j] is not None:
