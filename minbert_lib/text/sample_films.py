@@ -110,13 +110,13 @@ def plot(rng):
     verb2, verb = rng.choice(MOVES).split()
     (job, job2), season = rng.sample(JOBS, 2), rng.choice(("spring", "summer", "autumn", "winter"))
     text = rng.choice(PLOT).format(
-        name=name(rng), name2=name(rng), job=job, job2=job2, verb=verb, verb2=verb2, thing=rng.choice(TREASURES),
-        place=rng.choice(SETTINGS), season=season)
+        name=name(rng), name2=name(rng), job=job, job2=job2, verb=verb, verb2=verb2, season=season,
+        thing=rng.choice(TREASURES), place=rng.choice(SETTINGS))
     return f"{text} ."
 
 
 def review(rng, positive):
-    """60–150 words of plot, praise and blame. The verdict at the end decides; most of the rest leans its way."""
+    """60–150 words of plot, praise and blame. The last sentence decides; most others lean its way."""
     sign, length = (1 if positive else -1), rng.randint(60, 125)
     lines, words = [], 0
     while words < length:

@@ -41,7 +41,7 @@ ASKS = {
 
 @dataclass(frozen=True)
 class Question:
-    """A key of ASKS with numbers of words; or "compare" (a, b), "order" (a before b), "trip" (a to b) with words."""
+    """A key of ASKS and numbers of words; or "compare", "order" (a before b), "trip" (a to b) and the words."""
 
     ask: str
     a: object
