@@ -5,6 +5,7 @@ import pytest
 
 from minbert_lib.errors import MinbertError
 from minbert_lib.lab import published
+from minbert_lib.lab.systems import SYSTEMS
 
 
 def test_the_three_means_that_do_not_add_up():
@@ -25,7 +26,7 @@ def test_both_means_of_the_best_ensemble():
 
 def test_rounding_alone_is_no_slip(tmp_path, monkeypatch):
     header = (published.folder() / "scores.csv").read_text().split("\n")[0]
-    rows = [f"A,X,,x,dev,,0.500,0.500,0.500,,{mean},mean,,,,t" for mean in ("0.501", "0.499", "0.502")]
+    rows = [f"A,X,,,x,dev,,0.500,0.500,0.500,,{mean},mean,,,,t" for mean in ("0.501", "0.499", "0.502")]
     (tmp_path / "scores.csv").write_text("\n".join([header, *rows]))
     monkeypatch.setattr(published, "folder", lambda: tmp_path)
     assert published.slips().published_mean.tolist() == [0.502]
@@ -91,3 +92,14 @@ def test_an_unknown_table_is_told_in_one_line():
 def test_contradicted_claims_are_read():
     claims = published.claims()
     assert len(claims) == 5 and (claims.stated != claims.tables_give).all()
+
+
+def test_every_row_is_a_system():
+    """C1–C3 and the sweeps included: what the reports publish can be run here."""
+    rows = {name.split("-")[0] for name in SYSTEMS}
+    assert set(published.scores().row) | set(published.table("said").row) <= rows
+    assert set(published.scores().run) - {""} <= set(SYSTEMS)
+    assert published.of_system("S10-2").published_mean[0] == 0.761
+    assert published.of_system("C3-frozen").cfimdb.tolist() == [0.78, 0.763]
+    assert published.headline("E3").split == "test" and published.headline("B4").split == "dev"
+    assert published.of_system("S12").empty and published.headline("S12") is None

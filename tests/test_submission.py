@@ -73,8 +73,14 @@ def damaged(tmp_path, change):
     [
         (lambda text: text, []),
         (lambda text: text.replace("Paraphrase ", "Paraphrase"), ["1: the header is"]),
-        (lambda text: text.replace("b , 1.0 \n", ""), ["3: id 'c' where 'b' should", "3: the file ends after 2 rows"]),
-        (lambda text: text.replace("a , 0.0", "a: 0").replace("c ,", "d ,"), ["2: not '<id>", "4: id 'd' where 'c'"]),
+        (
+            lambda text: text.replace("b , 1.0 \n", ""),
+            ["3: id 'c' where 'b' should", "3: the file ends after 2 rows"],
+        ),
+        (
+            lambda text: text.replace("a , 0.0", "a: 0").replace("c ,", "d ,"),
+            ["2: not '<id>", "4: id 'd' where 'c'"],
+        ),
         (lambda text: text.replace("a , 0.0", "b , 0.0"), ["2: id 'b' where 'a' should be"]),
         (lambda text: text + "d , 1.0 \n", ["5: one row too many: the data has 3"]),
         (lambda text: text.replace("b , 1.0", "b , 0.7"), ["3: 0.7 is not a whole number"]),

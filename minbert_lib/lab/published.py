@@ -88,12 +88,24 @@ def of_row(row, split="dev"):
     return frame[(frame.row == row) & (frame.split == split)].reset_index(drop=True)
 
 
+def of_system(name, split="dev"):
+    """The published results of one entry of SYSTEMS (`S10-2`, say), headline first; empty where there is none."""
+    frame = scores()
+    return frame[(frame.run == name) & (frame.split == split)].reset_index(drop=True)
+
+
+def headline(name):
+    """The one published result to show beside an entry of SYSTEMS: on dev, or on test where only that is told; or None."""
+    both = pd.concat([of_system(name, "dev"), of_system(name, "test")])
+    return None if both.empty else both.iloc[0]
+
+
 def _printed():
     """scores.csv with every cell as text, so that '0.500' keeps its three decimals."""
     path = folder() / "scores.csv"
     if not path.exists():
         raise MinbertError(f"{path} is missing: restore data/published from the repository")
-    return pd.read_csv(path, dtype=str).fillna({"variant": ""})
+    return pd.read_csv(path, dtype=str).fillna({"variant": "", "run": ""})
 
 
 def _half_unit(text):

@@ -59,13 +59,13 @@ class Spread:
 
 
 def accuracy(predictions, labels):
-    predictions, labels = _aligned(predictions, labels)
+    predictions, labels = aligned(predictions, labels)
     return float((predictions == labels).mean())
 
 
 def pearson(x, y):
     """Pearson's r; nan where it does not exist, and then `why_no_pearson` says why."""
-    x, y = _aligned(x, y)
+    x, y = aligned(x, y)
     if why_no_pearson(x, y):
         return float("nan")
     x, y = (_centred(values) for values in (x, y))
@@ -75,7 +75,7 @@ def pearson(x, y):
 
 def why_no_pearson(x, y):
     """The reason in words why there is no correlation, or an empty string where there is one."""
-    x, y = _aligned(x, y)
+    x, y = aligned(x, y)
     if len(x) < 2:
         return "a correlation needs at least two examples"
     for name, values in (("predictions", x), ("labels", y)):
@@ -91,14 +91,14 @@ METRICS = {"accuracy": accuracy, "pearson": pearson}
 
 def bootstrap(predictions, labels, metric="accuracy", resamples=2000, confidence=0.95, seed=0):
     """Percentile interval of a score: what it could have been on other examples of the same kind."""
-    predictions, labels = _aligned(predictions, labels)
+    predictions, labels = aligned(predictions, labels)
     scores = _scores(_resample(_columns(predictions, labels, metric), resamples, seed), metric)
     return Interval(METRICS[metric](predictions, labels), *_quantiles(scores, confidence))
 
 
 def paired_bootstrap(a, b, labels, metric="accuracy", resamples=2000, confidence=0.95, seed=0):
     """Compare two systems' predictions for the same examples: difference a − b, its interval, two-sided p."""
-    (a, _), (b, labels) = _aligned(a, labels), _aligned(b, labels)
+    (a, _), (b, labels) = aligned(a, labels), aligned(b, labels)
     columns = np.hstack([_columns(a, labels, metric), _columns(b, labels, metric)])
     means = _resample(columns, resamples, seed)  # (n, 2k) -> (resamples, 2k)
     half = columns.shape[1] // 2
@@ -177,7 +177,8 @@ def _quantiles(scores, confidence):
     return tuple(float(value) for value in np.quantile(scores, [tail, 1 - tail]))
 
 
-def _aligned(predictions, labels):
+def aligned(predictions, labels):
+    """Both as arrays, or one line that says why they cannot belong together."""
     predictions, labels = np.asarray(predictions), np.asarray(labels)
     if predictions.shape != labels.shape or predictions.ndim != 1 or not len(labels):
         shapes = f"predictions {predictions.shape} and labels {labels.shape}"
