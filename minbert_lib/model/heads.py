@@ -34,14 +34,15 @@ def pool(hidden, mask, how="cls"):
 
 def pair_features(u, v, features):
     """The named features of a pair side by side: u, v (B, D) → (B, …) in the order of `features`."""
-    unknown = [name for name in features if name not in FEATURES]
-    if unknown or not features:
-        given = repr(unknown[0]) if unknown else "nothing"
-        raise MinbertError(f"pair features are some of {', '.join(FEATURES)}, not {given}")
+    feature_width(0, features)
     return torch.cat([FEATURES[name](u, v) for name in features], dim=-1)
 
 
 def feature_width(width, features):
+    """How many numbers `pair_features` gives; a name that means nothing is refused."""
+    unknown = [name for name in features if name not in FEATURES]
+    if unknown:
+        raise MinbertError(f"pair features are some of {', '.join(FEATURES)}, not {unknown[0]!r}")
     return sum(1 if name == "cos" else width for name in features)
 
 
@@ -51,6 +52,8 @@ class Head(nn.Sequential):
     def __init__(self, width_in, width, outputs, layers=0, activation="gelu", dropout=0.1):
         if activation not in ACTIVATIONS:
             raise MinbertError(f"there is no activation called {activation!r}: it is one of {', '.join(ACTIVATIONS)}")
+        if type(layers) is not int or layers < 0 or not 0 <= dropout <= 1:
+            raise MinbertError(f"a head has 0 or more hidden layers and a dropout of 0 … 1, not {layers!r} and {dropout!r}")
         hidden = [] if layers else [nn.Dropout(dropout)]
         for number in range(layers):
             hidden += [nn.Linear(width if number else width_in, width), ACTIVATIONS[activation](), nn.Dropout(dropout)]
