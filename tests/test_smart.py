@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from minbert_lib.errors import MinbertError
 from minbert_lib.learn.compare import divergence, has_dropout, random_state, take
-from minbert_lib.learn.smart import SmartRegularizer, ascent_step, symmetric_kl
+from minbert_lib.learn.smart import Clean, SmartRegularizer, ascent_step, symmetric_kl
 from minbert_lib.model.bert import BertConfig, BertModel
 from minbert_lib.model.multitask import MultitaskModel
 from minbert_lib.text.batching import Batch
@@ -125,9 +125,9 @@ def test_inner_gradient_by_finite_differences(task, pair):
     x = model.embed(batch).detach()
     target = model.predict_from(x, batch).detach()
     noise = first_noise(batch, 0.05, 1)
-    gradient = smart._gradient(
-        batch, x, noise, target, {"sst": "classes", "qqp": "yes_no", "sts": "score"}[task], None
-    )
+    kind = {"sst": "classes", "qqp": "yes_no", "sts": "score"}[task]
+    side = Clean(batch, kind, x, target, None, x, slice(None))
+    gradient = smart._gradient(side, x, noise, target)
     for place in [(0, 0, 1), (1, 1, 2), (2, 0, 3)]:
         around = []
         for h in (1e-5, -1e-5):
@@ -487,6 +487,20 @@ def test_a_share_is_unbiased():
         draws = torch.tensor([smart(batch).item() for _ in range(300)]) / factor
         assert abs(draws.mean() - whole) < 4 * draws.std() / 300**0.5 and draws.std() > 0
         assert len(smart.last["noise"]) == 8 * share
+
+
+@pytest.mark.parametrize(("task", "pair"), CASES)
+@pytest.mark.parametrize("direction", ["pass", "clean", "random"])
+def test_a_share_of_the_tasks_own_pass(task, pair, direction):
+    """Sharing the task's pass and running one anew give the same penalty and the same gradients."""
+    model, batch = Toy(task).double(), make_batch(task, pair, size=4)
+    embedded = model.embed(batch)
+    outputs = model.predict_from(embedded, batch)
+    found = []
+    for given_pass in ((), (embedded, outputs)):
+        penalty = SmartRegularizer(model, share=0.5, direction=direction, **LARGE)(batch, *given_pass)
+        found.append([penalty, *torch.autograd.grad(penalty, list(model.parameters()))])
+    assert all(torch.allclose(a, b, atol=1e-12) for a, b in zip(*found, strict=True))
 
 
 def test_take_keeps_pairs_together():

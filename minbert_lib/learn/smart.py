@@ -38,11 +38,13 @@ Cost in forward passes (a backward is 2, one to the input alone 1, a plain step 
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch.nn import functional as F
 
 from ..errors import MinbertError
+from ..text.batching import Batch
 from ..text.tasks import TASKS
 from .compare import compared, divergence, has_dropout, random_state, symmetric_kl, take, wide
 
@@ -79,6 +81,18 @@ def _cosine(a, b):
 def _size(x, norm, dims=(-2, -1)):
     """The norm of each row (rows, 1, 1) or, with dims=-1, of each token (rows, L, 1)."""
     return x.abs().amax(dims, keepdim=True) if norm == "linf" else x.square().sum(dims, keepdim=True).sqrt()
+
+
+class Clean(NamedTuple):
+    """The unperturbed side of the comparison."""
+
+    batch: Batch
+    kind: str
+    embedded: torch.Tensor  # (rows, L, d)
+    outputs: torch.Tensor
+    rng: tuple | None  # from which dropout draws the same masks again
+    whole: torch.Tensor  # embedded is whole[rows]; the graph of the outputs begins at whole
+    rows: torch.Tensor | slice
 
 
 @dataclass(eq=False)
@@ -126,22 +140,15 @@ class SmartRegularizer:
         return self.weight.get(task, 0.0) if isinstance(self.weight, dict) else self.weight
 
     def __call__(self, batch, embedded=None, outputs=None, rng=None, clean=False):
-        whole, kind = len(batch.index), TASKS[batch.task].kind
-        if self.share < 1:
-            count = max(1, round(self.share * whole))
-            chosen = torch.randperm(whole, generator=self.generator, device=self.device)[:count]
-            batch, rows = take(batch, chosen)
-            if outputs is not None:
-                embedded, outputs = embedded[rows], outputs[chosen]
-        embedded, outputs, rng = self._clean(batch, embedded, outputs, rng, clean)
-        noise = self._attack(batch, embedded, outputs, kind, rng)
-        with self._pass(self.size, rng):
-            moved = (embedded if self.attach else embedded.detach()) + noise
-            perturbed = self.model.predict_from(moved, batch)
-        penalty = divergence(perturbed, outputs, kind, self.reduction, self.detach)
+        side = self._clean(batch, embedded, outputs, rng, clean)
+        noise = self._attack(side)
+        with self._pass(self.size, side.rng):
+            moved = (side.embedded if self.attach else side.embedded.detach()) + noise
+            perturbed = self.model.predict_from(moved, side.batch)
+        penalty = divergence(perturbed, side.outputs, side.kind, self.reduction, self.detach)
         if self.reduction == "sum":
-            penalty = penalty * (whole / len(batch.index))
-        self.last.update(penalty=penalty.detach(), embedded=embedded.detach())
+            penalty = penalty * (len(batch.index) / len(side.outputs))
+        self.last.update(penalty=penalty.detach(), embedded=side.embedded.detach())
         if not bool(penalty.isfinite() & noise.isfinite().all()):
             what = "penalty" if noise.isfinite().all() else "perturbation"
             raise MinbertError(
@@ -159,65 +166,76 @@ class SmartRegularizer:
         return compared(self.model, self._blind(size), self.dropout, rng)
 
     def _clean(self, batch, embedded, outputs, rng, clean):
-        """The unperturbed side: the task's own pass where it will do, else one more."""
+        """The task's own pass where it will do, else one more; on a part of the batch where that is asked for."""
         active = not clean and self.dropout is not True and has_dropout(self.model)
         rng = rng if active and self.dropout == "same" else None
+        whole, rows = embedded, slice(None)
+        if self.share < 1:
+            count = max(1, round(self.share * len(batch.index)))
+            order = torch.randperm(len(batch.index), generator=self.generator, device=self.device)
+            batch, rows = take(batch, order[:count])
+            embedded, outputs = (
+                (embedded[rows], outputs[order[:count]]) if outputs is not None else (None, None)
+            )
         if outputs is None or (active and rng is None):
             with self._pass(self.size):
-                embedded = self.model.embed(batch)
+                whole, rows = self.model.embed(batch), slice(None)
                 rng = random_state(self.device) if active and self.dropout == "same" else None
-                outputs = self.model.predict_from(embedded, batch)
+                embedded, outputs = whole, self.model.predict_from(whole, batch)
         elif self._blind(self.size):
             with self._pass(self.size, rng):
-                embedded = wide(embedded)
-                outputs = self.model.predict_from(embedded, batch)
-        return embedded, outputs, rng
+                whole, rows = wide(embedded), slice(None)
+                embedded, outputs = whole, self.model.predict_from(whole, batch)
+        return Clean(batch, TASKS[batch.task].kind, embedded, outputs, rng, whole, rows)
 
-    def _attack(self, batch, embedded, outputs, kind, rng):
+    def _attack(self, side):
         """The perturbation δ, (rows, L, d), a constant."""
-        keep = 1 if self.perturb_padding else batch.attention_mask[..., None]
-        x = wide(embedded.detach())
+        keep = 1 if self.perturb_padding else side.batch.attention_mask[..., None]
+        x, target = wide(side.embedded.detach()), side.outputs.detach()
         start = torch.randn(x.shape, generator=self.generator, device=x.device, dtype=x.dtype)
         start = start * self.sigma * keep
         noise, gradient = start, torch.zeros_like(start)
-        steps = 1 if self.direction != "pass" else self.steps
-        target = outputs.detach()
         if self.direction == "pass" and self._blind(self.sigma) and not self._blind(self.size):
-            with torch.no_grad(), self._pass(self.sigma, rng):  # the ascent sees more than autocast does
-                target = self.model.predict_from(x, batch)
-        for _ in range(steps):
+            with (
+                torch.no_grad(),
+                self._pass(self.sigma, side.rng),
+            ):  # the ascent must see more than autocast does
+                target = self.model.predict_from(x, side.batch)
+        for _ in range(self.steps if self.direction == "pass" else 1):
             if self.direction == "pass":
-                gradient = self._gradient(batch, x, noise, target, kind, rng) * keep
+                gradient = self._gradient(side, x, noise, target) * keep
             elif self.direction == "clean":
-                gradient = self._sampled_gradient(batch, embedded, outputs, kind, start, rng) * keep
+                gradient = self._sampled_gradient(side, start) * keep
             noise = ascent_step(noise, gradient, self.step_size, self.eps, self.norm, self.projection)
         self.last = {"start": start, "gradient": gradient, "noise": noise}
         return noise
 
-    def _gradient(self, batch, x, noise, target, kind, rng):
+    def _gradient(self, side, x, noise, target):
         """∇ of ℓ by the noise alone: no parameter's gradient is computed."""
         boost = 2.0 ** round(math.log2(len(target) / self.sigma))  # a power of two changes no digit
         noise = noise.detach().requires_grad_()
-        with torch.enable_grad(), self._pass(self.sigma, rng):
-            loss = divergence(self.model.predict_from(x + noise, batch), target, kind, self.reduction)
-            return torch.autograd.grad(loss * boost, noise)[0] / boost
+        with torch.enable_grad(), self._pass(self.sigma, side.rng):
+            outputs = self.model.predict_from(x + noise, side.batch)
+            loss = divergence(outputs, target, side.kind, self.reduction) * boost
+            return torch.autograd.grad(loss, noise)[0] / boost
 
-    def _sampled_gradient(self, batch, embedded, outputs, kind, start, rng):
+    def _sampled_gradient(self, side, start):
         """∇ of log p(y), y drawn from the model's own p, back through the clean pass, on the start's side."""
-        if not embedded.requires_grad:  # everything below is frozen: there is no graph to go back through
-            embedded = embedded.detach().requires_grad_()
-            with torch.enable_grad(), self._pass(self.size, rng):
-                outputs = self.model.predict_from(embedded, batch)
+        outputs, whole, rows = side.outputs, side.whole, side.rows
+        if not whole.requires_grad:  # everything below is frozen: there is no graph to go back through
+            with torch.enable_grad(), self._pass(self.size, side.rng):
+                whole, rows = side.embedded.detach().requires_grad_(), slice(None)
+                outputs = self.model.predict_from(whole, side.batch)
         seed = torch.ones_like(outputs)
-        if kind == "classes":
+        if side.kind == "classes":
             p = wide(outputs.detach()).softmax(-1)
             drawn = torch.multinomial(p, 1, generator=self.generator).squeeze(-1)
             seed = (F.one_hot(drawn, p.shape[-1]) - p).to(outputs.dtype)
-        gradient = wide(torch.autograd.grad(outputs, embedded, seed, retain_graph=True)[0])
-        side = (gradient * start).sum((1, 2))  # (rows,)
-        if batch.pair == "separate":  # one sign for both sentences
-            side = (side[: len(outputs)] + side[len(outputs) :]).repeat(2)
-        return gradient * torch.where(side < 0, -1.0, 1.0).to(gradient.dtype)[:, None, None]
+        gradient = wide(torch.autograd.grad(outputs, whole, seed, retain_graph=True)[0][rows])
+        towards = (gradient * start).sum((1, 2))  # (rows,)
+        if side.batch.pair == "separate":  # one sign for both sentences
+            towards = (towards[: len(outputs)] + towards[len(outputs) :]).repeat(2)
+        return gradient * torch.where(towards < 0, -1.0, 1.0).to(gradient.dtype)[:, None, None]
 
     def attack_size(self):
         """What the last perturbation was like: how large; does it follow the gradient or its start?"""
