@@ -217,6 +217,8 @@ def lab(options=()):
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.root_dir={home.repo()}",
     ]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:  # in a container people are root; the server asks for it in words
+        command += ["--allow-root"]
     command += [f"--LabApp.default_url=/lab/tree/mine/{first}", *options]
     token = os.environ.get("JUPYTER_TOKEN") or secrets.token_hex(16)
     return subprocess.run(command, env=dict(os.environ, JUPYTER_TOKEN=token)).returncode
