@@ -41,6 +41,61 @@ def notebooks(args):
     return room.run(args.names, record=args.record, timeout=args.timeout)
 
 
+def systems(args):
+    """The table of systems: every row of the five reports, its published score, and what the recorded runs here reached.
+
+    Published scores are BERT-base's. `--csv` is for machines; its first column is the row's id.
+    """
+    from .lab import board
+
+    frame = board.board(args.scale or "mini")
+    print(frame.to_csv(index=False, float_format="%.4f").rstrip() if args.csv else board.as_text(frame))
+
+
+def train(args):
+    """Run one system and record it. Interrupted, the same command goes on where it stopped.
+
+    Any switch can be changed: --set lr=2e-5 --set tasks=sst,sts --set 'limit={"qqp": 20000}'. With --out the record is
+    FOLDER/result.json and the weights stay beside it, ready for `minbert predict`.
+    """
+    from .home import scale
+    from .lab import records, run, system
+    from .lab.config import parse_setting
+
+    config = system(args.name, scale(args.scale).name, args.seed, **dict(map(parse_setting, args.set)))
+    record = run(config, out=args.out, again=args.again)
+    scores = "  ".join(f"{task} {value:.4f}" for task, value in record["scores"].items() if value is not None)
+    print(f"{record['name']} ({record['model']}, seed {record['config']['seed']}): {scores}  best epoch {record['best_epoch']}")
+    print(f"record: {args.out + '/result.json' if args.out else record.get('path', records.own_folder())}")
+
+
+def sweep(args):
+    """Run a system at many settings and seeds; what is recorded is not run again.
+
+    --grid lr=1e-5,2e-5,5e-5 --grid batch_size=16,32 --seeds 0,1,2 runs every combination; --random 10 draws that many, from
+    two numbers log-uniformly between them. --plan says how many runs, how long and how much memory, and starts nothing.
+    """
+    from .home import scale
+    from .lab import sweep as room
+    from .lab.config import parse_setting
+
+    axes = {name: room.values(text) for name, _, text in (axis.partition("=") for axis in args.grid)}
+    fixed = dict(map(parse_setting, args.set))
+    seeds = [int(seed) for seed in args.seeds.split(",")]
+    where = scale(args.scale).name
+    if args.random:
+        configs = room.random_search(args.name, axes, args.random, seeds, where, args.search_seed, **fixed)
+    else:
+        configs = room.grid(args.name, axes, seeds, where, **fixed)
+    print(room.plan_text(configs, args.workers))
+    if args.plan:
+        return
+    for config, record in zip(configs, room.run_all(configs, args.workers, args.ray)):
+        changed = " ".join(f"{name}={getattr(config, name)}" for name in axes)
+        scores = " ".join(f"{task} {value:.4f}" for task, value in record["scores"].items() if value is not None)
+        print(f"{config.name} {changed} seed={config.seed}: {scores}")
+
+
 def parser():
     top = argparse.ArgumentParser(
         prog="minbert",
@@ -63,6 +118,31 @@ def parser():
         return sub
 
     add(doctor, "what this machine can do, what is missing, and the remedy")
+
+    scales = dict(choices=("tiny", "mini", "base"), help="which model and data (default: MINBERT_SCALE, else what this machine can)")
+    sub = add(systems, "every system of the reports: published and own scores")
+    sub.add_argument("--scale", choices=("tiny", "mini", "base"), help="whose records (default: mini)")
+    sub.add_argument("--csv", action="store_true", help="as CSV, first column the row's id")
+
+    sub = add(train, "run one system, with any switch changed, and record it")
+    sub.add_argument("name", metavar="NAME", help="a system's name; `minbert systems` lists them")
+    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a switch (repeatable)")
+    sub.add_argument("--scale", **scales)
+    sub.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    sub.add_argument("--out", metavar="FOLDER", help="keep record, weights and checkpoints here")
+    sub.add_argument("--again", action="store_true", help="run it even if it is recorded")
+
+    sub = add(sweep, "run a system at many settings and seeds")
+    sub.add_argument("name", metavar="NAME", help="a system's name; `minbert systems` lists them")
+    sub.add_argument("--grid", action="append", default=[], metavar="NAME=V1,V2", help="an axis (repeatable)")
+    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="the same for all runs (repeatable)")
+    sub.add_argument("--seeds", default="0", metavar="0,1,2", help="default: %(default)s")
+    sub.add_argument("--scale", **scales)
+    sub.add_argument("--random", type=int, metavar="N", help="N random draws in place of the whole grid")
+    sub.add_argument("--search-seed", type=int, default=0, metavar="S", help="seed of the draws (default: %(default)s)")
+    sub.add_argument("--workers", type=int, default=1, metavar="N", help="processes on this machine (default: %(default)s)")
+    sub.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster; 'local' starts one here")
+    sub.add_argument("--plan", action="store_true", help="say what it would take, and start nothing")
 
     sub = add(notebooks, "build, check and run the notebooks, or open them in JupyterLab")
     what = sub.add_mutually_exclusive_group(required=True)

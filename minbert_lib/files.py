@@ -72,6 +72,22 @@ def locked(path):
         yield
 
 
+@contextmanager
+def try_locked(path):
+    """Like `locked`, but yields False at once where another process holds the lock."""
+    path = Path(path)
+    with told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = open(path, "a+b")
+    with file:
+        try:
+            _lock(file, wait=False)
+        except OSError:
+            yield False
+        else:
+            yield True
+
+
 def sha256(path):
     digest = hashlib.sha256()
     with open(path, "rb") as file:
@@ -86,12 +102,12 @@ def _umask():
     return mask
 
 
-def _lock(file):
+def _lock(file, wait=True):
     if os.name == "nt":  # Windows has no flock; a one-byte region lock serves the same purpose
         import msvcrt
 
-        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
     else:
         import fcntl
 
-        fcntl.flock(file, fcntl.LOCK_EX)
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))

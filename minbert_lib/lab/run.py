@@ -59,12 +59,15 @@ def run(config, out=None, yours=None, progress=None, again=False, keep_weights=F
     """Run `config` and record it; → the record. `yours`: {"scaled_dot_product_attention": …, "AdamW": …} by a learner."""
     config = config.checked()
     made_with = sorted(yours or {})
-    if not again and not made_with and not keep_weights and out is None and (found := records.find(config)):
+    reuse = not (again or made_with or keep_weights or out)
+    if reuse and (found := records.find(config)):
         return found
     folder = Path(out) if out else records.own_folder() / "work" / (config.key() + ("-yours" if made_with else ""))
     with locked(folder / ".lock"):
+        if reuse and (found := records.find(config)):  # another process has just recorded it
+            return found
         if (folder / "result.json").is_file() and not again:
-            return records.load(folder / "result.json")
+            return _same_run(records.load(folder / "result.json"), config, folder)
         made = prepare(config, yours, device, micro_batch)
         _resume(made.trainer, folder)
         started = time.perf_counter()
@@ -78,6 +81,12 @@ def run(config, out=None, yours=None, progress=None, again=False, keep_weights=F
             (folder / name).unlink(missing_ok=True)
     if not out and not keep_weights:
         shutil.rmtree(folder, ignore_errors=True)
+    return record
+
+
+def _same_run(record, config, folder):
+    if record["key"] != config.key():
+        raise MinbertError(f"{folder} holds another run ({record['name']}, {record['key']}): choose another --out")
     return record
 
 

@@ -164,6 +164,14 @@ _TABLE = {
     ),
     "W-cross-both": (_sys(TEAM, order="random", both_orders=True), "both orders averaged"),
 }
+SEEN_IN = {  # rows that are a view of other systems' runs
+    "B5": ("B1", "B2", "B3", "B4"),
+    "S12": ("S10-multi",),
+    "S14": ("S10-multi", "S10-2", "S11"),
+    "S15": ("C2", "S10-multi"),
+    "P7": ("P1", "P2", "P3", "P4", "P5", "P6"),
+    "M11": ("M1", "S10-multi"),
+}
 SYSTEMS = {name: dataclasses.replace(config, name=name).checked() for name, (config, _) in _TABLE.items()}
 TITLES = {name: title for name, (_, title) in _TABLE.items()}
 

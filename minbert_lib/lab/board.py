@@ -1,0 +1,87 @@
+"""The board: every system's published score beside our own recorded ones, at one scale.
+
+Notable choices: a system's own score is the mean over the seeds of one setting, with the sample's standard deviation; the setting is
+the system's line in the table, or where only a changed one was run (a part of QQP, say) that one, and the column `setting` says so.
+Published numbers are BERT-base's; a gap to them is a distance between models too, never a verdict.
+"""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from . import published, records
+from .systems import SEEN_IN, SYSTEMS, TITLES, system
+
+SCORES = ("sst", "qqp", "sts", "cfimdb", "mean", "mean_norm")
+
+
+def board(scale="mini", where=None):
+    """One row a system: what it is, what was published, what was reached here."""
+    known = records.load_all(where, scale)
+    printed = published.scores()
+    rows = []
+    for name in SYSTEMS:
+        shown = (name, *SEEN_IN.get(name, ()))
+        rows.append(_row(name, scale, [r for r in known if r["name"] in shown], printed))
+    return pd.DataFrame(rows)
+
+
+def _row(name, scale, found, printed):
+    row = {"row": name.split("-")[0], "system": name, "title": TITLES[name], "records": len(found)}
+    row |= {f"published_{score}": value for score, value in _published(name, printed).items()}
+    group, changed = main_group(name, scale, [r for r in found if r["name"] == name])
+    row["seeds"], row["setting"] = len(group), changed
+    for score in SCORES:
+        values = [r["scores"][score] for r in group if r["scores"].get(score) is not None]
+        row[score] = np.mean(values) if values else np.nan
+        row[f"{score}_sd"] = np.std(values, ddof=1) if len(values) > 1 else np.nan
+        row[f"{score}_gap"] = row[score] - row.get(f"published_{score}", np.nan)
+    for fact in ("parameters", "seconds", "steps_per_second"):
+        row[fact] = np.mean([r[fact] for r in group]) if group else np.nan
+    return row
+
+
+def main_group(name, scale, found):
+    """The records (one a seed) that speak for a system, and how their setting differs from its line in the table."""
+    groups = {}
+    for record in found:
+        config = {key: value for key, value in record["config"].items() if key != "seed"}
+        groups.setdefault(json.dumps(config, sort_keys=True), []).append(record)
+    if not groups:
+        return [], ""
+    line = json.loads(system(name, scale).to_json())
+    changes = {key: {k: v for k, v in json.loads(key).items() if v != line[k] and k != "seed"} for key in groups}
+    best = min(groups, key=lambda key: (len(changes[key]), -len(groups[key]), key))
+    return groups[best], ", ".join(f"{k}={json.dumps(v)}" for k, v in changes[best].items())
+
+
+def _published(name, printed):
+    """The report's own scores for this system: on dev, of the run it is about."""
+    lines = printed[(printed["run"] == name) & (printed["split"] == "dev")]
+    if lines.empty:
+        lines = printed[printed["run"] == name]
+    if lines.empty:
+        return {}
+    out = {score: lines[score].dropna().iloc[0] for score in ("sst", "qqp", "sts", "cfimdb") if lines[score].notna().any()}
+    both = {score: lines[score].dropna().iloc[0] for score in ("mean", "mean_norm") if lines[score].notna().any()}
+    return out | both
+
+
+def as_text(frame):
+    """The board for a terminal: system, title, published → own ± spread, seeds, records."""
+    lines = [f"{'row':<5}{'system':<18}{'what':<42}{'published':<26}{'own':<40}{'records':>7}"]
+    for _, row in frame.iterrows():
+        said = " ".join(f"{s} {row[f'published_{s}']:.3f}" for s in ("sst", "qqp", "sts", "cfimdb") if _has(row, f"published_{s}"))
+        own = " ".join(f"{s} {_pm(row, s)}" for s in ("sst", "qqp", "sts", "cfimdb") if _has(row, s))
+        lines.append(f"{row['row']:<5}{row['system']:<18}{row['title'][:40]:<42}{said:<26}{own:<40}{row['records']:>7}")
+    return "\n".join(lines)
+
+
+def _pm(row, score):
+    spread = row[f"{score}_sd"]
+    return f"{row[score]:.3f}" + ("" if np.isnan(spread) else f"±{spread:.3f}")
+
+
+def _has(row, name):
+    return name in row and not pd.isna(row[name])

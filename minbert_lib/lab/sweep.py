@@ -1,0 +1,167 @@
+"""Many runs: a grid or a random search over any settings × seeds, on one machine or on a Ray cluster.
+
+Notable choices: a sweep is a list of RunConfigs and a folder of records, no more. Workers are plain processes that walk the list, take what
+nobody has recorded or locked, and let the kernel free the lock if they die; so a sweep is resumed by giving the same command again,
+and a worker that was killed is started anew and goes on from its run's last checkpoint.
+"""
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import MinbertError
+from ..files import try_locked, write_atomic
+from . import records
+from .config import RunConfig, parse_setting
+from .run import run
+from .systems import system
+
+RESTARTS = 3  # of one worker, before its death is taken for a fault of the run
+
+
+def values(text):
+    """"1e-5,2e-5" → [1e-05, 2e-05]; a JSON list is taken as it is."""
+    try:
+        listed = json.loads(text)
+    except ValueError:
+        listed = text
+    if isinstance(listed, list):
+        return listed
+    return [parse_setting(f"x={part}")[1] for part in text.split(",")]
+
+
+def grid(name, axes, seeds=(0,), scale="tiny", **fixed):
+    """Every combination of the axes' values, with every seed: {"lr": [1e-5, 2e-5]} → configs."""
+    combinations = [dict(zip(axes, values)) for values in itertools.product(*axes.values())]
+    return [system(name, scale, seed, **fixed, **changes) for changes in combinations for seed in seeds]
+
+
+def random_search(name, axes, count, seeds=(0,), scale="tiny", search_seed=0, **fixed):
+    """`count` draws: from two numbers log-uniformly between them, from a longer list or words one of it."""
+    rng = np.random.default_rng(search_seed)
+    configs = []
+    for _ in range(count):
+        changes = {field: _draw(values, rng) for field, values in axes.items()}
+        configs += [system(name, scale, seed, **fixed, **changes) for seed in seeds]
+    return configs
+
+
+def _draw(values, rng):
+    numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0 for value in values)
+    if len(values) == 2 and numbers and values[0] < values[1]:
+        drawn = float(np.exp(rng.uniform(*np.log(values))))
+        return round(drawn) if all(isinstance(value, int) for value in values) else float(f"{drawn:.3g}")
+    return values[rng.integers(len(values))]
+
+
+def plan(configs):
+    """What a sweep would take, from records of like runs: a dictionary of counts, seconds and memory, before anything starts."""
+    todo = [config for config in configs if records.find(config) is None]
+    known = records.load_all()
+    seconds, peak, guessed = 0.0, 0.0, 0
+    for config in todo:
+        like = [r for r in known if r["config"]["scale"] == config.scale and r["config"]["tasks"] == list(config.tasks)]
+        like.sort(key=lambda r: r["name"] != config.name)  # stable: the system's own records first
+        if not like:
+            guessed += 1
+            continue
+        seconds += like[0]["wall_seconds"] * config.epochs / like[0]["config"]["epochs"]
+        peak = max(peak, like[0]["peak_memory_mb"])
+    return {"runs": len(configs), "recorded": len(configs) - len(todo), "to_do": len(todo), "seconds": seconds,
+            "peak_memory_mb": peak, "without_estimate": guessed}  # fmt: skip
+
+
+def plan_text(configs, workers=1):
+    facts = plan(configs)
+    lines = [f"{facts['runs']} runs, {facts['recorded']} of them recorded, {facts['to_do']} to do"]
+    if facts["to_do"] > facts["without_estimate"]:
+        hours = facts["seconds"] / 3600
+        lines.append(f"about {hours:.1f} hours of one worker ({hours / workers:.1f} with {workers}), by records of like runs")
+        lines.append(f"about {facts['peak_memory_mb'] * workers / 1024:.1f} GB of memory")
+    if facts["without_estimate"]:
+        lines.append(f"{facts['without_estimate']} runs are unlike any recorded one: no estimate for them")
+    return "\n".join(lines)
+
+
+def run_all(configs, workers=1, ray=None, progress=None):
+    """Run what is not recorded; → the records of all, in order."""
+    if ray is not None:
+        _run_on_ray(configs, ray)
+    elif workers == 1:
+        for config in configs:
+            run(config, progress=progress)
+    else:
+        _run_here(configs, workers)
+    found = [records.find(config) for config in configs]
+    if missing := found.count(None):
+        raise MinbertError(f"{missing} of {len(configs)} runs ended without a record; the same command tries them again")
+    return found
+
+
+def _run_here(configs, workers):
+    """Keep `workers` processes walking the list until every run is recorded."""
+    folder = records.own_folder() / "sweeps"
+    path = folder / f"{os.getpid()}-{time.time_ns()}.json"
+    write_atomic(path, json.dumps([config.to_dict() for config in configs]))
+    threads = max(1, (os.cpu_count() or 1) // workers)
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
+    command = [sys.executable, "-m", "minbert_lib.lab.sweep", str(path)]
+    living = [(subprocess.Popen(command, env=environment), 0) for _ in range(workers)]
+    try:
+        while living:
+            time.sleep(0.2)
+            for process, restarts in list(living):
+                if process.poll() is None:
+                    continue
+                living.remove((process, restarts))
+                if process.returncode < 0 and restarts < RESTARTS:  # killed from outside: take its run up again
+                    living.append((subprocess.Popen(command, env=environment), restarts + 1))
+    finally:
+        for process, _ in living:
+            process.terminate()
+        path.unlink(missing_ok=True)
+
+
+def _worker(path):
+    """Walk the list; where a run is locked by another worker go on to the next, and look again at the end."""
+    configs = [RunConfig.from_dict(values) for values in json.loads(Path(path).read_text())]
+    while todo := [config for config in configs if records.find(config) is None]:
+        taken = 0
+        for config in todo:
+            with try_locked(records.own_folder() / "claims" / config.key()) as mine:
+                if mine and records.find(config) is None:
+                    run(config, progress=False)
+                    taken += 1
+        if not taken:
+            time.sleep(0.5)  # the rest is in other hands
+
+
+def _run_on_ray(configs, address):
+    """The same runs as tasks of a Ray cluster; a task whose worker is lost is taken up by another."""
+    try:
+        import ray
+    except ImportError as error:
+        raise MinbertError("--ray needs the package ray: pip install 'minbert[ray]'") from error
+    ray.init(address=None if address == "local" else address, log_to_driver=False, ignore_reinit_error=True)
+    home = os.environ.get("MINBERT_HOME", "")
+
+    @ray.remote(max_retries=RESTARTS)
+    def one(values):
+        if home:
+            os.environ["MINBERT_HOME"] = home
+        run(RunConfig.from_dict(values), progress=False)
+
+    ray.get([one.remote(config.to_dict()) for config in configs if records.find(config) is None])
+
+
+if __name__ == "__main__":
+    try:
+        _worker(sys.argv[1])
+    except MinbertError as error:
+        sys.exit(f"minbert: {error}")
