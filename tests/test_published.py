@@ -103,3 +103,15 @@ def test_every_row_is_a_system():
     assert published.of_system("C3-frozen").cfimdb.tolist() == [0.78, 0.763]
     assert published.headline("E3").split == "test" and published.headline("B4").split == "dev"
     assert published.of_system("S12").empty and published.headline("S12") is None
+
+
+def test_intervals_of_published_scores():
+    frame = published.intervals()
+    m1, m6 = (frame[(frame.row == row) & (frame.split == "dev")].iloc[0] for row in ("M1", "M6"))
+    wald = 2 * 1.96 * (0.494 * 0.506 / 1101) ** 0.5
+    assert m6.sst_high - m6.sst_low == pytest.approx(wald, abs=5e-4)
+    assert m6.sst_low < m1.sst < m6.sst_high  # what Bregman and SMART gained on SST is inside the noise
+    for part in published.PARTS:
+        known = frame[frame[part].notna()]
+        assert (known[f"{part}_low"] < known[part]).all() and (known[part] < known[f"{part}_high"]).all()
+        assert frame[frame[part].isna()][f"{part}_low"].isna().all()

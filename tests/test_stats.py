@@ -143,6 +143,20 @@ def test_wilson_is_scipys(share, confidence):
     assert [found.low, found.high] == pytest.approx([expected.low, expected.high], abs=1e-9)
 
 
+@given(pairs, st.floats(0.5, 0.99))
+def test_fisher_is_scipys(rows, confidence):
+    assume(len(rows) > 3)
+    x, y = np.array(rows).T
+    assume(np.ptp(x) > 1 and np.ptp(y) > 1)
+    result = reference.pearsonr(x, y)
+    assume(abs(result.statistic) < 0.999)
+    found, expected = (
+        stats.fisher(result.statistic, len(rows), confidence),
+        result.confidence_interval(confidence),
+    )
+    assert [found.low, found.high] == pytest.approx([expected.low, expected.high], abs=1e-6)
+
+
 def power_of(n, effect, confidence):
     """Power of the two-sided t-test with n runs of each system, exactly (noncentral t)."""
     freedom, shift = 2 * n - 2, effect * np.sqrt(n / 2)
@@ -181,3 +195,5 @@ def test_bad_input_is_told():
         stats.bootstrap([1], [1], "f1")
     with pytest.raises(MinbertError, match="not a share"):
         stats.wilson(3, 2)
+    with pytest.raises(MinbertError, match="n ≥ 4"):
+        stats.fisher(0.5, 3)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..errors import MinbertError
 from ..home import repo
+from .stats import fisher, wilson
 
 REPORTS = {  # short name -> title, authors; all are reports of Stanford's CS224N, default project
     "EKJ": ("Not-So-SMART BERT", "Eliot Jones"),
@@ -26,6 +27,10 @@ REPORTS = {  # short name -> title, authors; all are reports of Stanford's CS224
     ),
 }
 PARTS = ("sst", "qqp", "sts")
+SIZES = {  # rows of the course's files, on which the reports' scores rest
+    "dev": {"sst": 1101, "qqp": 20212, "sts": 863},
+    "test": {"sst": 2210, "qqp": 40431, "sts": 1725},
+}
 NUMBERS = (*PARTS, "cfimdb", "mean", "time", "parameters")
 
 
@@ -77,6 +82,18 @@ def slips():
     return wrong[[*named, "mean_kind", "published_mean", "recomputed", "gap", "why"]].reset_index(drop=True)
 
 
+def intervals():
+    """`scores()` with the 95 % interval of each score, as far as the size of the file alone tells it.
+
+    Columns sst_low, sst_high and so on. Most gains that the reports tell of lie well inside them.
+    """
+    frame = scores()
+    for part in PARTS:
+        found = [_interval(part, *pair) for pair in zip(frame[part], frame.split, strict=True)]
+        frame[f"{part}_low"], frame[f"{part}_high"] = zip(*found, strict=True)
+    return frame
+
+
 def claims():
     """Sentences of the reports that their own tables contradict."""
     return table("claims")
@@ -106,6 +123,14 @@ def _printed():
     if not path.exists():
         raise MinbertError(f"{path} is missing: restore data/published from the repository")
     return pd.read_csv(path, dtype=str).fillna({"variant": "", "run": ""})
+
+
+def _interval(part, score, split):
+    if pd.isna(score):
+        return float("nan"), float("nan")
+    n = SIZES[split][part]
+    found = fisher(score, n) if part == "sts" else wilson(round(score * n), n)
+    return found.low, found.high
 
 
 def _half_unit(text):

@@ -11,7 +11,7 @@ Notable choices:
 """
 
 from dataclasses import dataclass
-from math import ceil, sqrt
+from math import atanh, ceil, sqrt, tanh
 from statistics import NormalDist
 
 import numpy as np
@@ -120,6 +120,16 @@ def wilson(right, n, confidence=0.95):
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     return Interval(share, max(0.0, centre - half), min(1.0, centre + half))
+
+
+def fisher(r, n, confidence=0.95):
+    """Fisher's interval for a correlation of n pairs, for when only the number is known and not the predictions."""
+    if not -1 <= r <= 1 or n < 4:
+        raise MinbertError(f"r = {r} of {n} pairs: −1 ≤ r ≤ 1 and n ≥ 4 are needed")
+    if abs(r) == 1:
+        return Interval(r, r, r)
+    half = _z(confidence) / sqrt(n - 3)
+    return Interval(r, tanh(atanh(r) - half), tanh(atanh(r) + half))
 
 
 def seeds_needed(sd, difference, power=0.8, confidence=0.95):
