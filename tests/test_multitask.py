@@ -31,7 +31,7 @@ def batch_of(task, pair="cross", count=5, seed=0):
     """A batch of random ids, of unequal lengths, as `Dataset` lays it out."""
     rng = np.random.default_rng(seed)
     pair = pair if TASKS[task].is_pair else "none"
-    words = lambda: list(rng.integers(5, 50, rng.integers(1, 9)))  # noqa: E731
+    words = lambda: list(rng.integers(5, 50, rng.integers(1, 9)))
     if pair == "cross":
         pairs = [(words(), words()) for _ in range(count)]
         rows = [([2, *u, 3, *v, 3], [0] * (len(u) + 2) + [1] * (len(v) + 1)) for u, v in pairs]

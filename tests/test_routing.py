@@ -30,7 +30,7 @@ def slow(routing, x):
     """Algorithm 1 of the paper, number by number, for one sequence: every vote, share and credit written out."""
     w = {name: value.detach().tolist() for name, value in routing.named_parameters()}
     inputs, width, outputs, out_width = len(x), len(x[0]), routing.outputs, routing.width_out
-    row = lambda table, i: table[i] if len(table) > 1 else table[0]  # noqa: E731
+    row = lambda table, i: table[i] if len(table) > 1 else table[0]
     scaled = [[value / math.sqrt(inputs) for value in vector] for vector in x]
     active = [sigmoid(dot(scaled[i], row(w["W_A"], i)) + row(w["B_A"], i)) for i in range(inputs)]
     vote = [

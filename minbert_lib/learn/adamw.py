@@ -1,7 +1,7 @@
 """AdamW, as the course defines it: momentum, a scale for every weight, and decay that is no part of the gradient.
 
-Notable choices: `eps` stands outside the root and is not touched by the bias correction, and the decay comes after the step; in both
-it differs from `torch.optim.AdamW`, by amounts that notebook 03 shows. `fused=True` runs PyTorch's one-pass kernel with the
+Notable choices: `eps` stands outside the root and is not touched by the bias correction, and the decay comes after the step; in
+both it differs from `torch.optim.AdamW`, by amounts that notebook 03 shows. `fused=True` runs PyTorch's one-pass kernel with the
 arguments that make it compute this formula: the same numbers to rounding, three times as fast.
 """
 
@@ -31,17 +31,18 @@ class AdamW(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        for group in self.param_groups:
-            params = [p for p in group["params"] if p.grad is not None]
+        live = [[p for p in group["params"] if p.grad is not None] for group in self.param_groups]
+        for p in (p for params in live for p in params):  # all are looked at before any is moved
+            if p.grad.is_sparse or p.grad.is_complex():
+                kind = "sparse" if p.grad.is_sparse else "complex"
+                raise MinbertError(f"AdamW keeps dense real averages and cannot use a {kind} gradient")
+        for params, group in zip(live, self.param_groups, strict=True):
             for p in params:
-                self._prepare(p)
+                self._age(p)
             (self._fused_update if self.fused else self._update)(params, group)
         return loss
 
-    def _prepare(self, p):
-        if p.grad.is_sparse or p.grad.is_complex():
-            kind = "sparse" if p.grad.is_sparse else "complex"
-            raise MinbertError(f"AdamW keeps dense real averages and cannot use a {kind} gradient")
+    def _age(self, p):
         state = self.state[p]
         if not state:
             state["step"] = 0
@@ -91,19 +92,18 @@ class AdamW(torch.optim.Optimizer):
                 weight_decay=0.0,
                 eps=eps,
             )
-        if group["weight_decay"]:
+        if group["weight_decay"] and params:
             torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])
 
 
 def _check(group):
     """Refuse hyper-parameters that have no meaning, and name them."""
-    beta1, beta2 = group["betas"]
-    for name, value, fine in (
-        ("lr", group["lr"], group["lr"] >= 0),
-        ("betas[0]", beta1, 0 <= beta1 < 1),
-        ("betas[1]", beta2, 0 <= beta2 < 1),
-        ("eps", group["eps"], group["eps"] >= 0),
-        ("weight_decay", group["weight_decay"], group["weight_decay"] >= 0),
-    ):
-        if not (fine and math.isfinite(value)):
-            raise MinbertError(f"AdamW: {name} = {value} makes no sense here")
+    betas = group["betas"] if isinstance(group["betas"], (tuple, list)) else ()
+    if len(betas) != 2:
+        raise MinbertError(f"AdamW: betas = {group['betas']!r} makes no sense here: it is a pair of numbers")
+    values = {name: group[name] for name in ("lr", "eps", "weight_decay")}
+    for name, value in (*values.items(), ("betas[0]", betas[0]), ("betas[1]", betas[1])):
+        number = isinstance(value, (int, float)) and math.isfinite(value)
+        if not number or value < 0 or (value >= 1 and name.startswith("betas")):
+            limit = "from 0 to below 1" if name.startswith("betas") else "of 0 or more"
+            raise MinbertError(f"AdamW: {name} = {value!r} makes no sense here: it is a finite number {limit}")

@@ -24,8 +24,8 @@ class VectorRouting(nn.Module):
         super().__init__()
         self.iterations, self.outputs, self.width_out = iterations, outputs, width_out
         rows = inputs or 1  # with any number of inputs all of them share one row
-        normal = lambda *shape, std=1.0: nn.Parameter(torch.randn(*shape) * std)  # noqa: E731
-        zeros = lambda *shape: nn.Parameter(torch.zeros(*shape))  # noqa: E731
+        normal = lambda *shape, std=1.0: nn.Parameter(torch.randn(*shape) * std)
+        zeros = lambda *shape: nn.Parameter(torch.zeros(*shape))
         # A: how active is an input
         self.W_A, self.B_A = normal(rows, width_in, std=2 * width_in**-0.5), zeros(rows)
         # F: its votes
