@@ -96,6 +96,19 @@ def sweep(args):
         print(f"{config.name} {changed} seed={config.seed}: {scores}")
 
 
+def figures(args):
+    """Rebuild every figure from data/runs and data/published into figures/, as SVG and PNG.
+
+    The same records give the same bytes. A figure whose records are missing says so and names the command.
+    """
+    from .lab import figures as room
+
+    names = args.names or list(room.catalogue())
+    for name in names:
+        room.save(name, args.out)
+    print(f"{len(names)} figures are in {args.out or 'figures/'}")
+
+
 def parser():
     top = argparse.ArgumentParser(
         prog="minbert",
@@ -143,6 +156,10 @@ def parser():
     sub.add_argument("--workers", type=int, default=1, metavar="N", help="processes on this machine (default: %(default)s)")
     sub.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster; 'local' starts one here")
     sub.add_argument("--plan", action="store_true", help="say what it would take, and start nothing")
+
+    sub = add(figures, "rebuild the figures from records")
+    sub.add_argument("names", nargs="*", metavar="NAME", help="some figures only (default: all)")
+    sub.add_argument("--out", metavar="FOLDER", help="write here (default: figures/)")
 
     sub = add(notebooks, "build, check and run the notebooks, or open them in JupyterLab")
     what = sub.add_mutually_exclusive_group(required=True)

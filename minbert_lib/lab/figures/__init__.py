@@ -1,0 +1,60 @@
+"""Every figure of the workbook, by the name of its notebook and number: a pure function of records and published numbers.
+
+Notable choices: a figure holds no number of its own. `FIGURES` maps a name to a function that returns a matplotlib Figure; `missing` raises
+with the command that makes the records a figure lacks, and then the figure says so instead of being drawn.
+"""
+
+import importlib
+import io
+from pathlib import Path
+
+from ...errors import MinbertError
+from ...files import write_atomic
+from ...home import repo
+from . import style
+
+ROOMS = ("baseline", "tasks", "smart", "pretraining", "sweeps", "ensembles", "analysis", "speed", "reports")
+
+
+class Missing(MinbertError):
+    """A figure's records are not there; the text names the command that makes them."""
+
+
+def catalogue():
+    """{name: function} of all rooms, in the order of the notebooks. A room is a module here with a FIGURES of its own."""
+    found = {}
+    for room in ROOMS:
+        if (Path(__file__).parent / f"{room}.py").is_file():
+            found |= importlib.import_module(f"{__name__}.{room}").FIGURES
+    return dict(sorted(found.items()))
+
+
+def draw(name):
+    """The figure by name, drawn now; where records are missing, a figure that says which command makes them."""
+    from matplotlib.figure import Figure
+
+    known = catalogue()
+    if name not in known:
+        raise MinbertError(f"there is no figure called {name!r}: there are {', '.join(known)}")
+    with style.look():
+        try:
+            return known[name]()
+        except Missing as reason:
+            figure = Figure(figsize=(style.WIDE, 1.4), layout="constrained")
+            figure.text(0.5, 0.5, f"{name}: not recorded yet\n{reason}", ha="center", va="center", fontsize=9, wrap=True)
+            return figure
+
+
+def save(name, folder=None):
+    """Write a figure as SVG and PNG, the same bytes for the same records; → the two paths."""
+    folder = Path(folder or repo() / "figures")
+    figure, paths = draw(name), []
+    for kind in ("svg", "png"):
+        buffer = io.BytesIO()
+        facts = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+        with style.look():
+            figure.savefig(buffer, format=kind, dpi=160, metadata=facts)
+        paths.append(folder / f"{name}.{kind}")
+        if not paths[-1].is_file() or paths[-1].read_bytes() != buffer.getvalue():
+            write_atomic(paths[-1], buffer.getvalue())
+    return paths

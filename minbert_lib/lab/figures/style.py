@@ -1,0 +1,77 @@
+"""One look for every figure: colours that colour-blind eyes can tell apart, sizes that are legible at column width.
+
+Notable choices: a white background of its own, so that a figure reads the same on a dark page; SVG text as text; ids and dates
+that do not change, so that a figure rebuilt from the same records is the same file, byte for byte.
+"""
+
+from contextlib import contextmanager
+
+# Okabe & Ito's palette, in an order in which neighbours differ in brightness too
+BLUE, ORANGE, GREEN, PURPLE, SKY, RED, YELLOW, BLACK = (
+    "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000",
+)  # fmt: skip
+COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, RED, BLACK)
+GREY = "#8A8A8A"
+TASK_COLOUR = {"sst": BLUE, "qqp": ORANGE, "sts": GREEN, "cfimdb": PURPLE}
+TASK_NAME = {"sst": "SST accuracy", "qqp": "QQP accuracy", "sts": "STS Pearson r", "cfimdb": "CFIMDB accuracy"}
+PUBLISHED = {"marker": "D", "color": BLACK, "mfc": "white", "ms": 6, "ls": "none"}  # published numbers look like this everywhere
+WIDE, TALL = 7.2, 3.4  # inches: a figure's usual size
+RC = {
+    "figure.figsize": (WIDE, TALL),
+    "figure.dpi": 110,
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "savefig.facecolor": "white",
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "axes.facecolor": "white",
+    "axes.edgecolor": "#444444",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.titlesize": 10.5,
+    "axes.titlelocation": "left",
+    "grid.color": "#E4E4E4",
+    "grid.linewidth": 0.7,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "lines.linewidth": 1.8,
+    "lines.markersize": 4.5,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "minbert",
+}
+
+
+def use():
+    """Take this look for the rest of a notebook."""
+    import matplotlib
+    from cycler import cycler
+
+    matplotlib.rcParams.update(RC)
+    matplotlib.rcParams["axes.prop_cycle"] = cycler(color=COLOURS)
+
+
+@contextmanager
+def look():
+    """This look inside the block only."""
+    import matplotlib
+    from cycler import cycler
+
+    with matplotlib.rc_context({**RC, "axes.prop_cycle": cycler(color=COLOURS)}):
+        yield
+
+
+def band(axes, x, runs, colour, label=None, **kwargs):
+    """The mean over runs (n runs, points) as a line, every run thin behind it; few runs are shown, not summarised."""
+    import numpy as np
+
+    runs = np.asarray(runs, float)
+    for run in runs:
+        axes.plot(x, run, color=colour, alpha=0.25, lw=0.9)
+    return axes.plot(x, np.nanmean(runs, axis=0), color=colour, label=label, marker="o", **kwargs)
+
+
+def caption(figure, text):
+    """The line under a figure that says which records, model and data it shows."""
+    figure.supxlabel(text, fontsize=7.5, color="#555555", x=0.01, ha="left")
