@@ -1,0 +1,69 @@
+"""Pictures that answer while she moves a slider.
+
+Notable choices: a picture is an `ipywidgets.Image` whose bytes are replaced (an `Output` stalls when notebooks are run without a
+browser, and is slower); only the newest wish is drawn; outside a notebook the first picture is returned as a plain figure. Works with
+ipywidgets 7 (Colab) and 8.
+"""
+
+import html
+import io
+
+from .show import in_notebook
+
+
+def explore(draw, alt="", **controls):
+    """Show `draw(**values)`, a matplotlib Figure, with a control for every value.
+
+    (low, high, start) is a slider (whole numbers if all three are), a list a choice (first is shown first), True/False
+    a tick box, a text a text field. `alt` says in words what the picture shows.
+    """
+    first = {name: _start(spec) for name, spec in controls.items()}
+    if not in_notebook():
+        return draw(**first)
+    import ipywidgets as widgets
+
+    boxes = {name: _control(widgets, name, spec) for name, spec in controls.items()}
+    picture = widgets.Image(value=_png(draw(**first)), format="png", layout={"max_width": "100%"})
+    note = widgets.HTML(_alt(alt))
+
+    def redraw(_):
+        try:
+            picture.value = _png(draw(**{name: box.value for name, box in boxes.items()}))
+            note.value = _alt(alt)
+        except Exception as error:  # what she typed may make no sense; say so under the last good picture
+            note.value = _alt(f"{type(error).__name__}: {error}")
+
+    for box in boxes.values():
+        box.observe(redraw, names="value")
+    return widgets.VBox([widgets.HBox(list(boxes.values()), layout={"flex_flow": "row wrap"}), picture, note])
+
+
+def _start(spec):
+    if isinstance(spec, tuple):
+        return spec[2]
+    return spec[0] if isinstance(spec, list) else spec
+
+
+def _control(widgets, name, spec):
+    label = {"description": name.replace("_", " "), "style": {"description_width": "initial"}}
+    if isinstance(spec, tuple):
+        low, high, start = spec
+        if all(isinstance(number, int) for number in spec):
+            return widgets.IntSlider(value=start, min=low, max=high, continuous_update=False, **label)
+        step = (high - low) / 50
+        return widgets.FloatSlider(value=start, min=low, max=high, step=step, continuous_update=False, readout_format=".3g", **label)
+    if isinstance(spec, bool):
+        return widgets.Checkbox(value=spec, **label)
+    if isinstance(spec, list):
+        return widgets.Dropdown(options=spec, value=spec[0], **label)
+    return widgets.Text(value=spec, continuous_update=False, layout={"width": "32em"}, **label)
+
+
+def _png(figure):
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    return buffer.getvalue()
+
+
+def _alt(text):
+    return f'<span style="opacity:.75;font-size:.85em">{html.escape(text)}</span>'

@@ -1,0 +1,275 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 01 · Attention
+#
+# *The bank raised its rates.* Which bank? A reader looks at the other words and knows. Attention is how a network does the same:
+# every word looks at every other word, decides how much each one matters, and takes a weighted mean of what they have to say.
+#
+# **You will be able to** write scaled dot-product attention and multi-head attention, say why the scores are divided by $\sqrt d$, keep
+# padding out with a mask, and read what the heads of a trained BERT look at in your own sentence.
+#
+# **You need** matrix products and softmax. **It takes** about an hour to do, under a minute to run at any scale.
+
+# %%
+# Set-up: the same cell in every notebook, on Colab, in JupyterLab and anywhere else; safe to run twice.
+import importlib.util
+import pathlib
+import subprocess
+import sys
+
+ADDRESS = "https://github.com/OWNER/minbert-workbook"  # your copy; `minbert badges` fills it in
+if importlib.util.find_spec("minbert_lib") is None:
+    here = pathlib.Path.cwd().resolve()
+    root = next((folder for folder in [here, *here.parents] if (folder / "minbert_lib").is_dir()), here / "minbert")
+    if not root.is_dir():
+        subprocess.run(["git", "clone", "--quiet", "--depth", "1", ADDRESS, str(root)], check=True)
+    sys.path.insert(0, str(root))
+
+from minbert_lib.workbook import check, hint, start
+
+scale = start("01")
+
+# %%
+import math
+
+import matplotlib.pyplot as plt
+import torch
+from torch import nn
+
+from minbert_lib.model import BertModel
+from minbert_lib.text import Tokenizer
+from minbert_lib.workbook.widgets import explore
+
+torch.manual_seed(0)
+
+# %% [markdown]
+# ## A lookup that can hesitate
+#
+# A Python dictionary finds the one key that equals the query and gives its value. Attention softens this: the query is *compared* with
+# every key, the comparisons become weights that add up to 1, and the answer is the weighted mean of all values.
+#
+# Here are three keys on a line, each with a value, and a query that we can move. Where the query sits on a key, that key's value wins;
+# between two keys the answer lies between their values. How sharply it decides depends on how large the scores are.
+
+# %%
+keys, values = torch.tensor([-2.0, 0.5, 2.0]), torch.tensor([1.0, 3.0, 2.0])
+
+
+def lookup(sharpness):
+    queries = torch.linspace(-3, 3, 200)
+    scores = -sharpness * (queries[:, None] - keys) ** 2  # (200, 3): one score for every query and key
+    weights = scores.softmax(dim=-1)
+    figure, axes = plt.subplots(figsize=(6.4, 2.6))
+    axes.plot(queries, weights @ values, label="answer")
+    axes.plot(keys, values, "kD", label="keys and their values")
+    axes.set(xlabel="query", ylabel="value", title="A soft lookup")
+    axes.legend()
+    plt.close(figure)
+    return figure
+
+
+explore(lookup, alt="The answer as the query moves: steps at high sharpness, a gentle curve at low.", sharpness=(0.1, 10.0, 1.0))
+
+# %% [markdown]
+# ## Why √d
+#
+# In a network, queries and keys are vectors of $d$ numbers, and a score is their dot product $q \cdot k$. If the entries are independent with
+# variance 1, the dot product has variance $d$: the wider the vectors, the larger the scores, and softmax of large scores puts all weight on
+# one key. Then its gradient is zero almost everywhere and nothing is learned. Dividing by $\sqrt d$ brings the variance back to 1,
+# whatever $d$ is.
+
+# %%
+widths = [4, 16, 64, 256, 1024]
+plain, scaled = [], []
+for d in widths:
+    q, k = torch.randn(200, 1, d), torch.randn(200, 10, d)
+    scores = (q @ k.transpose(-2, -1)).squeeze(1)  # (200, 10)
+    plain.append(scores.softmax(-1).amax(-1).mean())
+    scaled.append((scores / math.sqrt(d)).softmax(-1).amax(-1).mean())
+figure, axes = plt.subplots(figsize=(6.4, 2.6))
+axes.plot(widths, plain, "o-", label="q · k")
+axes.plot(widths, scaled, "s-", label="q · k / √d")
+axes.set(xscale="log", ylim=(0, 1.05), xlabel="width d", ylabel="largest of ten weights", title="Ten random keys: who gets all the weight?")
+axes.legend();
+
+# %% [markdown]
+# Without the division the largest of ten weights climbs towards 1 as vectors widen: attention has decided before it has learned anything.
+# With it, the line is flat.
+#
+# ## Your turn: scaled dot-product attention
+#
+# $$\mathrm{attention}(q, k, v) = \mathrm{softmax}\!\left(\frac{q\,k^\top}{\sqrt d}\right) v$$
+#
+# `q` is `(…, Lq, d)`, `k` is `(…, Lk, d)`, `v` is `(…, Lk, dv)`; the dots stand for any leading axes. `mask` is boolean, `True` where a key may be
+# looked at, and broadcasts to the scores `(…, Lq, Lk)`. A key that may not be looked at must get weight 0, and the remaining weights must
+# still add up to 1: so what should its *score* be?
+#
+# Difficulty ●●○○○ · 20 minutes. `hint("scaled_dot_product_attention")` helps, in three steps; the third is the library's own source.
+
+# %%
+def scaled_dot_product_attention(q, k, v, mask=None):
+    ...  # your code here
+
+
+# %%
+scaled_dot_product_attention = check("scaled_dot_product_attention")
+
+# %% [markdown]
+# ## Masks
+#
+# Sentences in a batch have different lengths, so the short ones are filled up with padding. Padding must have no say. Below, a sentence of
+# `words` words is padded to 10. With the mask its attention is what it would be alone; without, weight leaks to words that are not there.
+
+# %%
+def padding(words, use_mask):
+    torch.manual_seed(1)
+    x = torch.randn(10, 16)
+    mask = (torch.arange(10) < words) if use_mask else torch.ones(10, dtype=torch.bool)
+    weights = scaled_dot_product_attention(x, x, torch.eye(10), mask)  # with v = 1 the answer is the weights themselves
+    figure, axes = plt.subplots(figsize=(3.9, 3.3))
+    image = axes.imshow(weights[:words], cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes.axvline(words - 0.5, color="#D55E00", lw=2)
+    leaked = weights[:words, words:].sum(1).mean()
+    axes.set(xlabel="key (right of the line: padding)", ylabel="query", title=f"{leaked:.0%} of the weight is on padding")
+    axes.grid(False)
+    figure.colorbar(image, label="weight")
+    plt.close(figure)
+    return figure
+
+
+explore(padding, alt="Attention weights; columns right of the line are padding.", words=(1, 9, 6), use_mask=True)
+
+# %% [markdown]
+# ## Many heads
+#
+# One attention has one idea of what matters. BERT runs $H$ of them side by side: the width $D$ is cut into $H$ slices of $d = D / H$, each head attends
+# in its own slice, and the results are laid side by side again. It costs no more than one head of full width.
+#
+# All heads can run in *one* call of the function above, because it takes any leading axes: bring `(B, L, D)` to `(B, H, L, d)`, attend, and
+# bring the answer back.
+
+# %% [markdown]
+# ## Your turn: multi-head attention
+#
+# Write the `forward`. The three projections are made for you; they are called as in every BERT checkpoint. `hidden` is `(B, L, D)`, `mask` is
+# `(B, L)` with `True` for real tokens, or `None`. `queries` is what the rest of the library needs to ask for [CLS] alone: where it is given,
+# queries come from it and keys and values from `hidden`.
+#
+# Difficulty ●●●○○ · 30 minutes.
+
+# %%
+class MultiHeadAttention(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.heads = config.num_attention_heads
+        self.query = nn.Linear(config.hidden_size, config.hidden_size)
+        self.key = nn.Linear(config.hidden_size, config.hidden_size)
+        self.value = nn.Linear(config.hidden_size, config.hidden_size)
+
+    def forward(self, hidden, mask=None, queries=None):
+        ...  # your code here
+
+
+# %%
+MultiHeadAttention = check("MultiHeadAttention")
+
+# %% [markdown]
+# ## What does BERT look at?
+#
+# Now a trained BERT, with *your* attention in every head if it passed. We catch the weights by handing the model a function that notes
+# them on the way. Type a sentence of your own; choose a layer and a head.
+
+# %%
+tokenizer = Tokenizer(scale.weights)
+bert = BertModel.from_pretrained(scale.weights).eval()
+
+
+@torch.no_grad()
+def attention_of(sentence):
+    """Every head's weights for a sentence, (layers, H, L, L), and its tokens."""
+    ids = [tokenizer.cls_id, *tokenizer.encode([sentence])[0][:30], tokenizer.sep_id]
+    caught = []
+
+    def noting(q, k, v, mask=None):
+        eye = torch.eye(k.size(-2)).expand(*k.shape[:-1], k.size(-2))
+        caught.append(scaled_dot_product_attention(q, k, eye, mask)[0])
+        return scaled_dot_product_attention(q, k, v, mask)
+
+    bert.use_attention(noting)
+    bert(torch.tensor([ids]))
+    return torch.stack(caught), tokenizer.tokens(ids)
+
+
+def viewer(sentence, layer, head):
+    weights, tokens = attention_of(sentence)
+    figure, axes = plt.subplots(figsize=(5.6, 4.6))
+    image = axes.imshow(weights[layer - 1, head - 1], cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(tokens)), tokens, rotation=60, ha="right")
+    axes.set_yticks(range(len(tokens)), tokens)
+    axes.set(xlabel="looked at", ylabel="looking", title=f"layer {layer}, head {head}")
+    axes.grid(False)
+    figure.colorbar(image, label="weight")
+    plt.close(figure)
+    return figure
+
+
+layers, heads = bert.config.num_hidden_layers, bert.config.num_attention_heads
+explore(viewer, alt="Rows look, columns are looked at.", sentence="the film is not exactly dull .", layer=(1, layers, 1), head=(1, heads, 1))
+
+# %% [markdown]
+# Some heads look at the next word, some at the word before, some at punctuation or at [CLS] and [SEP]. Nobody told them to: it is what helped to fill
+# in masked words. Let us measure it. For every head: how much of its weight goes to the word before, to the word itself, to the next
+# one, and to the special tokens, over a few sentences.
+
+# %%
+sentences = ["the film is not exactly dull .", "a warm and funny story about a father and his son .", "i would rather watch paint dry ."]
+habits = torch.zeros(4, layers, heads)
+for sentence in sentences:
+    weights, _ = attention_of(sentence)
+    inner = weights[:, :, 1:-1]  # words looking, without [CLS] and [SEP]
+    rows = torch.arange(inner.size(2))
+    for number, shift in enumerate((-1, 0, 1)):
+        habits[number] += inner[:, :, rows, rows + 1 + shift].mean(-1) / len(sentences)
+    habits[3] += (inner[..., 0] + inner[..., -1]).mean(-1) / len(sentences)
+figure, panels = plt.subplots(1, 4, figsize=(8.4, 2.6), sharey=True)
+for axes, part, title in zip(panels, habits, ("word before", "the word itself", "next word", "[CLS] and [SEP]")):
+    image = axes.imshow(part, cmap="Blues", vmin=0, vmax=1, aspect="auto", extent=(0.5, heads + 0.5, layers + 0.5, 0.5))
+    axes.set(title=title, xlabel="head")
+    axes.grid(False)
+panels[0].set_ylabel("layer")
+figure.colorbar(image, ax=panels, label="share of the weight");
+
+# %% [markdown]
+# ## What you have shown
+#
+# Attention is a lookup that hesitates; √d keeps it from deciding before it has learned; a mask takes padding out *before* the softmax; heads
+# are slices of one width, and a trained model's heads have habits.
+#
+# **Three questions**
+#
+# <details><summary>1. Why must the mask be applied to the scores and not to the weights?</summary>
+#
+# Weights that are set to zero after the softmax leave the others adding up to less than 1: the padding has taken its share before it was thrown
+# away.
+# </details>
+#
+# <details><summary>2. Attention has no idea of word order. Where does BERT get it from?</summary>
+#
+# From position embeddings that are added to the word embeddings before the first layer (notebook 02). Without them, a shuffled sentence gives
+# the same vectors, shuffled.
+# </details>
+#
+# <details><summary>3. What does it cost to double the length of a sentence?</summary>
+#
+# The projections double, the scores quadruple. For BERT's usual 20–30 words the projections are nearly all of the cost; at 512 words the
+# scores are a considerable part (notebook 12 measures it).
+# </details>
+#
+# **Next:** [02 · BERT](02_bert.ipynb) puts this attention into a layer, stacks the layers, and loads a trained model.
