@@ -35,7 +35,7 @@ def save(record, folder=None, predictions=None):
     """Write a record, and its predictions {split: {task: array}} beside it; → the record's path."""
     path = Path(folder or own_folder()) / record["config"]["scale"] / f"{record['name']}-{record['key']}.json"
     if predictions:  # first, so that a record never speaks of predictions that are not there
-        arrays = {f"{split}/{task}": value.astype(np.float16) for split, tasks in predictions.items() for task, value in tasks.items()}
+        arrays = {f"{split}/{task}": value.astype(np.float32) for split, tasks in predictions.items() for task, value in tasks.items()}
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
         write_atomic(path.with_suffix(".npz"), buffer.getvalue())
