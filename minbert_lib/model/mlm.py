@@ -96,8 +96,11 @@ class MaskedLM(nn.Module):
         """A folder that BertModel here, and BertForMaskedLM at Hugging Face, load."""
         settings = {"model_type": "bert", "hidden_act": "gelu", "tie_word_embeddings": True, **asdict(self.bert.config)}
         settings["architectures"] = ["BertForMaskedLM"]
-        tensors = {name: value.to(dtype) for name, value in self.state_dict().items() if ".decoder." not in name}
-        weights.save(folder, settings, tensors)
+        weights.save(folder, settings, {name: value.to(dtype) for name, value in self.own_tensors().items()})
+
+    def own_tensors(self):
+        """The state without the decoder, which is the word embeddings and the bias by other names."""
+        return {name: value for name, value in self.state_dict().items() if ".decoder." not in name}
 
 
 @torch.no_grad()

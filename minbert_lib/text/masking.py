@@ -68,7 +68,7 @@ def choose(input_ids, may, share=0.15, how="tokens", continues=None, generator=N
     return may & (draw.gather(1, word) < share)  # one draw a word
 
 
-def special_ids(tokenizer):
+def never_hidden(tokenizer):
     """What is never hidden and never put in a hidden word's place."""
     return [tokenizer.pad_id, tokenizer.unk_id, tokenizer.cls_id, tokenizer.sep_id, tokenizer.mask_id]
 

@@ -125,7 +125,7 @@ def corpus(n, seed=0):
     while len(seen) < n:
         write = rng.choices((opinion, words_of_a_kind, questions, captions, story), (38, 14, 22, 18, 8))[0]
         parts = write(rng)
-        line = " ".join(parts)
+        line = ("\t" if write in (questions, captions) else " ").join(parts)
         if line in seen or any(not held.isdisjoint([part.lower(), *sentences(part)]) for part in parts):
             continue
         seen.add(line)

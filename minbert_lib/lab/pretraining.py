@@ -1,0 +1,125 @@
+"""Further pre-training as a part of a run: `RunConfig.pretrain` in, a folder with the weights out, made once.
+
+Notable choices:
+- One folder for all runs that differ only in `steps`: 500 steps are the beginning of 2,000, so the first to ask trains on from where
+  the last one stopped, and a whole curve of accuracy against steps costs one pre-training run.
+- The encoder's seed here is `pretrain["seed"]` (0 unless said), not the run's: seeds of fine-tuning share one pre-training.
+- The folder's name is a hash of all that matters: settings, starting weights, and the text itself.
+"""
+
+import gzip
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+
+from ..errors import MinbertError
+from ..files import locked, sha256, write_atomic
+from ..home import home, scale
+from ..learn.precision import choose
+from ..learn.pretrain import Pretrainer, Text, at_step
+from ..model import weights
+from ..model.mlm import MaskedLM
+from ..text import TASKS, Tokenizer, read_rows
+from ..text.masking import HOW, REPLACE
+from . import records
+
+VERSION = 1  # raised when the same settings lead to other weights
+MARKS = (0, 100, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000, 64000)  # steps whose weights are kept on the way
+FILES = {"critics": "rotten_tomatoes_critics", "reviews": "kindle_reviews", "questions": "quora_questions"}
+HEAD_STEPS = 200  # that a fresh head learns alone; a checkpoint's own head needs none
+DEFAULTS = {
+    "text": "sst", "steps": 2000, "lr": 2e-5, "masking": "tokens", "replace": "80/10/10", "share": 0.15, "batch_size": 32,
+    "max_length": 128, "packed": False, "warmup": 0, "layer_decay": 1.0, "weight_decay": 0.0, "dropout": None, "head_lr": 1.0,
+    "seed": 0, "precision": "auto",
+}  # fmt: skip
+PASSED_ON = "lr batch_size masking share replace warmup weight_decay layer_decay head_lr seed".split()
+
+
+def pretrained(config, keep=(), show=None):
+    """The folder of the encoder that `config.pretrain` describes; trained if it is not there. `keep`: more steps to keep."""
+    options = checked(config.pretrain)
+    source = weights.resolve(config.start or scale(config.scale).weights)
+    lines = text_of(options["text"], config.scale)
+    folder = records.own_folder() / "pretrained" / name_of(options, source, lines)
+    found = at_step(folder, options["steps"])
+    if (found / "model.safetensors").is_file():
+        return found
+    with locked(folder / ".lock"):
+        if not (found / "model.safetensors").is_file():  # another process may have made it while this one waited
+            described = options | {"from": str(source), "lines": len(lines), "scale": config.scale}
+            write_atomic(folder / "settings.json", json.dumps(described, indent=1) + "\n")
+            trainer = trainer_of(options, source, lines)
+            marks = [step for step in (*MARKS, *keep) if step <= options["steps"]]
+            trainer.run(options["steps"], folder, marks, show)
+    return found
+
+
+def trainer_of(options, source, lines):
+    """A Pretrainer at step 0."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.manual_seed(options["seed"])  # a fresh head is drawn from it
+    model = MaskedLM.from_pretrained(source, options["dropout"], options["dropout"])
+    tokenizer = Tokenizer(source)
+    length = min(options["max_length"], model.bert.config.max_position_embeddings)
+    text = Text(lines, tokenizer, length, options["packed"])
+    settings = {name: options[name] for name in PASSED_ON}
+    head_steps = HEAD_STEPS if model.fresh_head else 0
+    precision = choose(options["precision"], device)
+    return Pretrainer(model, text, head_steps=head_steps, precision=precision, device=device, **settings)
+
+
+def checked(options):
+    """All settings, those not given by default; a MinbertError for one that means nothing."""
+    if unknown := [name for name in options if name not in DEFAULTS]:
+        raise MinbertError(f"pretrain has no setting {unknown[0]!r}: it has {', '.join(DEFAULTS)}")
+    full = DEFAULTS | options
+    for wrong, why in (
+        (full["masking"] not in HOW, f"masking={full['masking']!r}: it is one of {', '.join(HOW)}"),
+        (full["replace"] not in REPLACE, f"replace={full['replace']!r}: it is one of {', '.join(REPLACE)}"),
+        (type(full["steps"]) is not int or full["steps"] < 0, f"steps={full['steps']!r}: a whole number, 0 or more"),
+        (not 0 < full["share"] < 1, f"share={full['share']!r}: between 0 and 1"),
+        (not full["lr"] > 0, f"lr={full['lr']!r}: above zero"),
+        (type(full["batch_size"]) is not int or full["batch_size"] < 1, f"batch_size={full['batch_size']!r}: at least 1"),
+    ):
+        if wrong:
+            raise MinbertError(f"pretrain: {why}")
+    return full
+
+
+def text_of(names, scale_name):
+    """The lines of one or more sources, joined by commas: tasks' training sentences, critics, reviews, questions, or a file."""
+    lines = {}
+    for name in filter(None, (part.strip() for part in names.split(","))):
+        lines.update(dict.fromkeys(_source(name, scale_name)))  # each line once, in a fixed order
+    if not lines:
+        raise MinbertError(f"pretrain: text={names!r} holds no line")
+    return list(lines)
+
+
+def _source(name, scale_name):
+    if name in TASKS:
+        rows = read_rows(name, "train", scale(scale_name).data)
+        return [text for example in rows.examples for text in example.texts]
+    path = home() / "text" / f"{FILES[name]}.txt.gz" if name in FILES else Path(name).expanduser()
+    if not path.is_file():
+        if name in FILES:
+            raise MinbertError(f"{path} is missing: put a text there, one sentence a line, or name a file of your own")
+        raise MinbertError(f"pretrain: there is no text {name!r}: it is a task, {', '.join(FILES)}, or a text file")
+    try:
+        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        return [line.strip() for line in raw.decode("utf-8").splitlines() if line.strip()]
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise MinbertError(f"{path}: a damaged gzip file ({error})") from error
+    except UnicodeDecodeError as error:
+        raise MinbertError(f"{path}: not UTF-8 text") from error
+
+
+def name_of(options, source, lines):
+    """A short hash of everything but the number of steps."""
+    digest = hashlib.sha256(json.dumps([VERSION, {**options, "steps": None}], sort_keys=True).encode())
+    for path in (source / "config.json", source / "vocab.txt", source / "model.safetensors", source / "pytorch_model.bin"):
+        digest.update((sha256(path) if path.is_file() else "none").encode())
+    digest.update("\n".join(lines).encode())
+    return digest.hexdigest()[:12]

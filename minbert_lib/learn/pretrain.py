@@ -1,0 +1,251 @@
+"""Masked-language pre-training: text in, a better (or another) encoder out.
+
+Notable choices:
+- Step n is a function of the seed and n alone: which lines, which words are hidden, which units are dropped. So a run resumes bit for
+  bit on a CPU, and, since the rate is constant after the warm-up, a run of 500 steps is the beginning of every longer one.
+- The weights are kept at chosen steps: one pre-training run serves a whole curve of accuracy against steps.
+- A line is one sequence, "[CLS] line [SEP]"; a line with a tab is two, "[CLS] a [SEP] b [SEP]". `packed` joins lines to rows of full
+  length instead: no padding, but words see their neighbours' sentences.
+- A fresh head may learn alone for its first `head_steps`, so that its ignorance does not shake the encoder.
+"""
+
+import contextlib
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..errors import MinbertError
+from ..files import write_atomic
+from ..model.mlm import mlm_loss
+from ..text.batching import POOL, pad
+from ..text.masking import IGNORE, continuing, mask_tokens, never_hidden
+from ..text.tokenizer import truncate
+from . import checkpoint
+from .adamw import AdamW
+from .groups import parameter_groups
+from .precision import autocast
+
+HEAD_RATE = 1e-3  # of a head that learns alone
+CHECKPOINT_SECONDS = 120
+
+
+class Text:
+    """Lines as rows of ids, in batches of like length; which batch step n reads is a function of the seed and n."""
+
+    def __init__(self, lines, tokenizer, max_length=128, packed=False):
+        self.tokenizer = tokenizer
+        rows = pack(lines, tokenizer, max_length) if packed else per_line(lines, tokenizer, max_length)
+        self.ids, self.types = zip(*rows) if rows else ((), ())
+        if not self.ids:
+            raise MinbertError("there is no text to pre-train on: every line is empty")
+        self.lengths = np.array([len(row) for row in self.ids])
+        self._order = {}
+
+    def __len__(self):
+        return len(self.ids)
+
+    def batch(self, step, batch_size, seed=0):
+        """(ids, mask, types), each (B, L), of step 0, 1, …: every row once before any comes again."""
+        passes, position = divmod(step, math.ceil(len(self) / batch_size))
+        if (passes, batch_size, seed) not in self._order:
+            self._order = {(passes, batch_size, seed): self._plan(batch_size, np.random.default_rng([seed, 7, passes]))}
+        index = self._order[passes, batch_size, seed][position]
+        return pad([self.ids[i] for i in index], [self.types[i] for i in index], self.tokenizer.pad_id)
+
+    def _plan(self, size, rng):
+        order = rng.permutation(len(self))
+        pools = [order[start : start + size * POOL] for start in range(0, len(order), size * POOL)]
+        order = np.concatenate([pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools])
+        batches = [order[start : start + size] for start in range(0, len(order), size)]
+        return [batches[number] for number in rng.permutation(len(batches))]
+
+
+def per_line(lines, tokenizer, max_length):
+    """Every line as (ids, types)."""
+    first, _, second = zip(*(line.partition("\t") for line in lines)) if lines else ((), (), ())
+    cls, sep, room = tokenizer.cls_id, tokenizer.sep_id, max_length - 3
+    rows = []
+    for u, v in zip(tokenizer.encode(first), tokenizer.encode(second)):
+        if v:
+            v = truncate(v, max(room // 2, room - len(u)))
+            u = truncate(u, room - len(v))
+            rows.append(([cls, *u, sep, *v, sep], [0] * (len(u) + 2) + [1] * (len(v) + 1)))
+        elif u:
+            u = truncate(u, max_length - 2)
+            rows.append(([cls, *u, sep], [0] * (len(u) + 2)))
+    return rows
+
+
+def pack(lines, tokenizer, max_length):
+    """All lines end to end, a [SEP] after each, cut into rows of `max_length`."""
+    stream = [number for ids in tokenizer.encode([line.replace("\t", " ") for line in lines]) if ids for number in (*ids, tokenizer.sep_id)]
+    parts = [stream[start : start + max_length - 1] for start in range(0, len(stream), max_length - 1)]
+    return [([tokenizer.cls_id, *part], [0] * (len(part) + 1)) for part in parts]
+
+
+class Pretrainer:
+    """A MaskedLM on its way: `run(steps)` takes it to that step, from wherever it stands."""
+
+    def __init__(
+        self,
+        model,
+        text,
+        lr=2e-5,
+        batch_size=32,
+        masking="tokens",
+        share=0.15,
+        replace="80/10/10",
+        warmup=0,
+        weight_decay=0.0,
+        layer_decay=1.0,
+        head_lr=1.0,
+        head_steps=0,
+        seed=0,
+        precision="float32",
+        device="cpu",
+    ):
+        self.model, self.text, self.batch_size, self.warmup = model.to(device), text, batch_size, warmup
+        self.masking, self.share, self.replace = masking, share, replace
+        self.seed, self.precision, self.device = seed, precision, torch.device(device)
+        self.head_steps = head_steps
+        named = [item for item in model.named_parameters() if not item[0].startswith("bert.pooler.")]  # no loss reads it
+        parts = parameter_groups(named, lr, len(model.bert.layers), weight_decay, layer_decay, head_lr=head_lr)
+        self.optimizer = AdamW(parts, lr=lr, fused=True)
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.continues = continuing(text.tokenizer)
+        self.step, self.seconds, self.curve, self._sum, self._parts = 0, 0.0, [], 0.0, 0
+
+    def run(self, steps, folder=None, keep=(), on_step=None):
+        """To step `steps`; with a folder resumable, and the weights stand in folder/step-N for N in `keep` and at the end."""
+        keep = {int(number) for number in keep} | {steps}
+        folder = Path(folder) if folder else None
+        if folder and self.step == 0:
+            self.resume(folder, steps)
+        saved = time.monotonic()
+        self._learn_head()
+        if folder and self.step == 0 and 0 in keep:
+            self.save(folder)
+        while self.step < steps:
+            self.update()
+            if on_step:
+                on_step(self)
+            if folder and self.step in keep:
+                self.save(folder)
+            if folder and (self.step == steps or time.monotonic() - saved > CHECKPOINT_SECONDS):
+                checkpoint.save(folder, self.state_dict())
+                saved = time.monotonic()
+        return self.curve
+
+    def update(self):
+        """One step of the optimiser."""
+        started = time.perf_counter()
+        factor = min(1.0, (self.step + 1) / self.warmup) if self.warmup else 1.0
+        for group, rate in zip(self.optimizer.param_groups, self.rates):
+            group["lr"] = rate * factor
+        loss = self._loss(self.step)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        loss = loss.item()
+        if not math.isfinite(loss):
+            raise MinbertError(f"the loss is not finite at step {self.step + 1}: lower the pre-training's lr")
+        self.optimizer.step()
+        self.step += 1
+        self.seconds += time.perf_counter() - started
+        self._sum, self._parts = self._sum + loss, self._parts + 1
+        if self._parts == 25 or self.step == 1:  # a point is the mean since the last one
+            self.curve.append({"step": self.step, "loss": self._sum / self._parts})
+            self._sum, self._parts = 0.0, 0
+
+    def _loss(self, step, head_only=False):
+        ids, mask, types = self.text.batch(step, self.batch_size, self.seed)
+        masked, labels = self.mask(ids, mask, step)
+        masked, mask, types, labels = (tensor.to(self.device) for tensor in (masked, mask, types, labels))
+        self.model.train()
+        with self._dropout_of(step), autocast(self.device, self.precision):
+            with torch.no_grad() if head_only else contextlib.nullcontext():
+                hidden = self.model.hidden(masked, mask, types)
+            return mlm_loss(self.model.head, hidden, labels)
+
+    def mask(self, ids, mask, step):
+        """What step n hides: other words each time a line comes by."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        tokenizer = self.text.tokenizer
+        special, size = never_hidden(tokenizer), len(tokenizer)
+        return mask_tokens(
+            ids, mask, special, tokenizer.mask_id, size, self.share, self.masking, self.replace, self.continues, generator
+        )
+
+    @contextlib.contextmanager
+    def _dropout_of(self, step):
+        """Dropout draws the same in step n whatever came before, and leaves the random numbers of others alone."""
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(self.seed * 1_000_003 + step)
+            yield
+
+    def _learn_head(self):
+        """Before step 0: the head alone, with the tied embeddings left as they are."""
+        if self.step or not self.head_steps:
+            return
+        tied = self.model.head.decoder.weight
+        own = [p for p in self.model.head.parameters() if p is not tied]
+        optimizer = AdamW(own, lr=HEAD_RATE, fused=True)
+        for step in range(self.head_steps):
+            loss = self._loss(step, head_only=True)
+            gradients = torch.autograd.grad(loss, own)
+            for p, gradient in zip(own, gradients):
+                p.grad = gradient
+            optimizer.step()
+        self.head_steps = 0
+
+    def save(self, folder):
+        """The weights as they stand, and the losses on the way, in folder/step-N."""
+        place = at_step(folder, self.step)
+        lines = ["step,loss", *(f"{point['step']},{point['loss']:.5f}" for point in self.curve)]
+        write_atomic(place / "loss.csv", "\n".join(lines) + "\n")
+        write_atomic(place / "vocab.txt", self.text.tokenizer.path.read_bytes())
+        self.model.save_pretrained(place)
+
+    def resume(self, folder, steps):
+        """Go on from folder's checkpoint, unless it stands beyond `steps`."""
+        state, _ = checkpoint.load(folder)
+        if state is not None and state["counters"]["step"] <= steps:
+            self.load_state_dict(state)
+
+    COUNTERS = ("step", "seconds", "curve", "_sum", "_parts", "head_steps")
+
+    def state_dict(self):
+        counters = {name: getattr(self, name) for name in self.COUNTERS}
+        return {"counters": counters, "model": self.model.own_tensors(), "optimizer": self.optimizer.state_dict()}
+
+    def load_state_dict(self, state):
+        for name, value in state["counters"].items():
+            setattr(self, name, value)
+        self.model.load_state_dict(state["model"], strict=False)  # the tied decoder is saved once
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+def at_step(folder, step):
+    return Path(folder) / f"step-{step:06d}"
+
+
+@torch.no_grad()
+def masked_score(model, text, tokenizer=None, seed=1234, batches=8, batch_size=64):
+    """(loss, share of hidden words guessed right) on text the model did not learn from; the same words hidden each time."""
+    tokenizer = tokenizer or text.tokenizer
+    model.eval()
+    device = model.head.bias.device
+    loss, right, count = 0.0, 0, 0
+    for number in range(min(batches, math.ceil(len(text) / batch_size))):
+        ids, mask, types = text.batch(number, batch_size, seed)
+        generator = torch.Generator().manual_seed(seed + number)
+        masked, labels = mask_tokens(ids, mask, never_hidden(tokenizer), tokenizer.mask_id, len(tokenizer), generator=generator)
+        masked, mask, types, labels = (tensor.to(device) for tensor in (masked, mask, types, labels))
+        asked = labels != IGNORE
+        logits = model.head(model.hidden(masked, mask, types)[asked])
+        loss += torch.nn.functional.cross_entropy(logits, labels[asked], reduction="sum").item()
+        right += int((logits.argmax(-1) == labels[asked]).sum())
+        count += int(asked.sum())
+    return loss / max(count, 1), right / max(count, 1)
