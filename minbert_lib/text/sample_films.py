@@ -117,11 +117,12 @@ def plot(rng):
 
 def review(rng, positive):
     """60–150 words of plot, praise and blame. The last sentence decides; most others lean its way."""
-    sign, length = (1 if positive else -1), rng.randint(60, 125)
+    sign, length = (1 if positive else -1), rng.randint(55, 115)
     lines, words = [], 0
     while words < length:
-        lean = sign if rng.random() < .62 else -sign
-        line = plot(rng) if rng.random() < .35 else sentence(rng, lean * rng.choice((1, 1, 2)))
+        value = rng.choice((1, 1, 2)) * (sign if rng.random() < .8 else -sign)
+        pick = rng.random()
+        line = plot(rng) if pick < .35 else f"{clause(rng, value)} ." if pick < .7 else sentence(rng, value)
         lines.append(line)
         words += len(line.split())
     lines.append(rng.choice(VERDICTS).format(clause(rng, sign * rng.choice((1, 2)))))

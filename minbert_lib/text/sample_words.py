@@ -76,7 +76,7 @@ EVENTS = {
     -2: phrases("""
         half the audience walked out / I want my money back / I could not wait for it to end / nobody
         should have to sit through it / it deserves no star at all / I fell asleep twice / it is the worst
-        thing in years / avoid it at any price
+        thing in years / I would avoid it at any price
     """),
 }
 PARTS = words("""
