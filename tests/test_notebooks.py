@@ -1,9 +1,15 @@
 """Notebooks: each one runs to its end as it ships, is what its script says, and stays short; and the machinery that does so."""
 
 import json
+import os
+import re
+import signal
+import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 
 import jupytext
 import pytest
@@ -168,7 +174,7 @@ def execute(folder, source, **options):
 def test_run_keeps_outputs_and_tells_seconds_and_memory(folder):
     notebooks.build(["01"], folder)
     seconds, peak, problem = notebooks.execute(folder / "01_first.ipynb")
-    assert problem is None and 0 < seconds < 60 and 20 < peak < 2000
+    assert problem is None and seconds > 0 and 20 < peak < 2000
     cells = json.loads((folder / "01_first.ipynb").read_text())["cells"]
     assert "".join(cells[2]["outputs"][0]["text"]) == f"tiny {folder}\n"
 
@@ -196,9 +202,9 @@ def test_a_failing_cell_is_named_and_what_ran_is_kept(folder):
 
 def test_a_cell_that_does_not_end_is_stopped(folder):
     start = time.perf_counter()
-    _, _, problem, _ = execute(folder, "# %%\nimport time\ntime.sleep(100)\n", timeout=2)
+    _, _, problem, _ = execute(folder, "# %%\nimport time\ntime.sleep(300)\n", timeout=2)
     assert "cell 0" in problem and "2 seconds" in problem
-    assert time.perf_counter() - start < 30
+    assert time.perf_counter() - start < 250
 
 
 def test_a_kernel_that_dies_is_reported(folder):
@@ -212,8 +218,8 @@ def test_widgets_do_not_stall(folder):
     source = "# %%\nfrom ipywidgets import interact\n\n" + "".join(
         cell.format(number) for number in range(40)
     )
-    seconds, _, problem, _ = execute(folder, source, timeout=120)
-    assert problem is None and seconds < 60
+    seconds, _, problem, _ = execute(folder, source, timeout=300)
+    assert problem is None and seconds < 300
 
 
 def test_run_works_on_a_copy_and_says_what_happened(folder, monkeypatch, capsys):
@@ -253,23 +259,63 @@ def test_costs_are_kept_by_notebook_and_scale(tmp_path):
 # JupyterLab
 
 
-def test_lab_copies_once_and_binds_to_this_machine_with_a_token(tmp_path, monkeypatch):
+def test_lab_copies_once_and_opens_it_on_this_machine_only(tmp_path, monkeypatch):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks/01_a.py").write_text("# %%\n1\n")
     monkeypatch.setattr(home, "repo", lambda: tmp_path)
     notebooks.build()
     calls = []
     done = subprocess.CompletedProcess([], 0)
-    monkeypatch.setattr(subprocess, "run", lambda command, env: calls.append((command, env)) or done)
+    monkeypatch.setattr(subprocess, "run", lambda command: calls.append(command) or done)
     assert notebooks.lab(["--no-browser"]) == 0
     mine = tmp_path / "mine/01_a.ipynb"
     assert mine.read_text() == (tmp_path / "notebooks/01_a.ipynb").read_text()
     mine.write_text("her answers")
     notebooks.lab()
     assert mine.read_text() == "her answers"
-    command, environment = calls[0]
-    assert "--ServerApp.ip=127.0.0.1" in command and command[-1] == "--no-browser"
-    assert (
-        len(environment["JUPYTER_TOKEN"]) >= 32
-        and environment["JUPYTER_TOKEN"] != calls[1][1]["JUPYTER_TOKEN"]
-    )
+    assert "--ServerApp.ip=127.0.0.1" in calls[0] and calls[0][-1] == "--no-browser"
+    assert not any("token" in word or "password" in word for command in calls for word in command)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="stops the server by a signal that Windows does not have")
+def test_lab_asks_for_its_token(tmp_path):
+    """The real server, on a free port: no token, no entry; the address that it prints lets in."""
+    code = "from minbert_lib import home; from minbert_lib.workbook import notebooks; from pathlib import Path; import sys;"
+    code += "home.repo = lambda: Path(sys.argv[1]); sys.exit(notebooks.lab(sys.argv[2:]))"
+    (tmp_path / "notebooks").mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    own = {f"JUPYTER_{name}_DIR": str(tmp_path / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
+    command = [sys.executable, "-c", code, str(tmp_path), "--no-browser", f"--ServerApp.port={port}"]
+    with open(tmp_path / "log", "w+b") as log:
+        server = subprocess.Popen(
+            command,
+            cwd=home.repo(),
+            env={**os.environ, **own},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            address = wait_for_address(tmp_path / "log")
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/api/contents", timeout=60)
+            token = address.partition("?")[2]
+            assert len(token) > 30 and address.startswith(f"http://127.0.0.1:{port}/lab/tree/mine/")
+            assert (
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/api/contents?{token}", timeout=60).status
+                == 200
+            )
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(60)
+
+
+def wait_for_address(log, seconds=240):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := re.search(r"http://127\S+\?token=\w+", log.read_text()):
+            return found[0]
+        time.sleep(0.2)
+    raise AssertionError(log.read_text()[-2000:])

@@ -10,11 +10,13 @@ mine/, as deep in the checkout as notebooks/, so that links to figures hold; upd
 
 import csv
 import hashlib
+import importlib.util
 import io
 import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,6 +26,10 @@ from ..errors import MinbertError
 from ..files import write_atomic
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
+QUIET = [
+    "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    "--LabApp.news_url=",
+]  # no pop-ups
 COLUMNS = ["notebook", "scale", "seconds", "peak_mb", "cores", "machine", "date"]
 
 
@@ -197,19 +203,19 @@ def keep_costs(rows, folder=None):
 
 def lab(options=()):
     """JupyterLab on the learner's own copy of the notebooks; one that she has already is never replaced."""
-    import secrets
-    import subprocess
-
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise MinbertError("JupyterLab is not installed: make setup (or: pip install jupyterlab)")
     mine = home.repo() / "mine"
     mine.mkdir(exist_ok=True)
     for script in scripts():
-        path = script.with_suffix(".ipynb")
+        path = _there(script.with_suffix(".ipynb"))
         if not (mine / path.name).exists():
             shutil.copy(path, mine / path.name)
     first = min((path.name for path in mine.glob("*.ipynb")), default="")
     print(
         f"Your own copy of the notebooks: {mine} (to start one afresh, delete it there and call this again)"
     )
+    # Jupyter makes a new token each time, asks for it, and prints the address that holds it.
     command = [
         sys.executable,
         "-m",
@@ -217,8 +223,9 @@ def lab(options=()):
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.root_dir={home.repo()}",
     ]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:  # in a container people are root; the server asks for it in words
+    command += [f"--LabApp.default_url=/lab/tree/mine/{first}", *QUIET]
+    if (
+        hasattr(os, "geteuid") and os.geteuid() == 0
+    ):  # in a container people are root; the server asks for it in words
         command += ["--allow-root"]
-    command += [f"--LabApp.default_url=/lab/tree/mine/{first}", *options]
-    token = os.environ.get("JUPYTER_TOKEN") or secrets.token_hex(16)
-    return subprocess.run(command, env=dict(os.environ, JUPYTER_TOKEN=token)).returncode
+    return subprocess.run([*command, *options]).returncode
