@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from minbert_lib import cli
 from minbert_lib.errors import MinbertError
 from minbert_lib.text import fetch as room
 from minbert_lib.text.inventory import part_of, report, size, state
@@ -320,6 +321,15 @@ def test_what_is_there_is_kept_and_named(server, tmp_path, capsys):
     assert "Not the official files" in shown and row.sha256[:12] in shown and "1 rows" in shown
 
 
+def test_the_command_shows_and_fetches(server, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MINBERT_HOME", str(tmp_path))
+    assert cli.main(["data"]) == 0 and "absent" in capsys.readouterr().out
+    assert cli.main(["data", "sst"]) == 2 and "--get" in capsys.readouterr().err
+    assert cli.main(["data", "--get", "ids-sst-dev.csv", "--source", server.base("good")]) == 2
+    message = capsys.readouterr().err  # the server's file is not the real one
+    assert message.count("\n") == 1 and "151.4 kB was expected" in message
+
+
 def test_a_gzipped_file_counts_by_its_content(tmp_path):
     (tmp_path / "data").mkdir()
     packed = tmp_path / "data/ids-sst-dev.csv.gz"
@@ -328,6 +338,8 @@ def test_a_gzipped_file_counts_by_its_content(tmp_path):
     packed.write_bytes(gzip.compress(BODY[:-9]))
     assert state(entry(), tmp_path).status == "other"
     packed.write_bytes(gzip.compress(BODY)[:-9])
+    assert state(entry(), tmp_path).status == "damaged"
+    packed.write_bytes(gzip.compress(BODY)[:500] + bytes(500))
     assert state(entry(), tmp_path).status == "damaged"
 
 

@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def state(file, folder):
     try:
         sha256, official = fingerprint(path, file)
         note = describe(path)
-    except (OSError, EOFError, ValueError, csv.Error) as error:
+    except (OSError, EOFError, ValueError, csv.Error, zlib.error) as error:
         return State(file, path, "damaged", str(error) or type(error).__name__)
     return State(file, path, "official" if official else "other", note, sha256)
 
