@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from ..errors import MinbertError
+from ..model.fast import keep_memory
 from ..text.tasks import TASKS
 from . import groups
 from .compare import random_state
@@ -55,6 +56,7 @@ class Trainer:
         seed=0,
         device="cpu",
     ):
+        keep_memory()
         self.model, self.optimizer, self.evaluate = model, optimizer, evaluate
         self.epochs, self.sampling, self.epoch_of = epochs, sampling, epoch_of
         self.schedule, self.warmup, self.task_weights = schedule, warmup, task_weights

@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from .fast import Linear
+
 
 def scaled_dot_product_attention(q, k, v, mask=None, dropout=0.0):
     """softmax(q kᵀ / √d) v.   q (…, Lq, d), k (…, Lk, d), v (…, Lk, dv); mask True = may be looked at."""
@@ -29,9 +31,9 @@ class MultiHeadAttention(nn.Module):
         super().__init__()
         self.heads = config.num_attention_heads
         self.dropout = config.attention_probs_dropout_prob
-        self.query = nn.Linear(config.hidden_size, config.hidden_size)
-        self.key = nn.Linear(config.hidden_size, config.hidden_size)
-        self.value = nn.Linear(config.hidden_size, config.hidden_size)
+        self.query = Linear(config.hidden_size, config.hidden_size)
+        self.key = Linear(config.hidden_size, config.hidden_size)
+        self.value = Linear(config.hidden_size, config.hidden_size)
 
     def forward(self, hidden, mask=None, queries=None):
         """hidden (B, L, D), mask (B, L) True = a real token → (B, L, D), or (B, Lq, D) for `queries` (B, Lq, D)."""

@@ -17,6 +17,10 @@ from torch import nn
 from ..errors import MinbertError
 from . import weights
 from .attention import MultiHeadAttention
+from .fast import Dropout, Linear
+
+
+LIMITS = {"vocab_size": 2**22, "num_hidden_layers": 1000, "hidden_size": 2**16, "intermediate_size": 2**18}
 
 
 @dataclass
@@ -35,6 +39,18 @@ class BertConfig:
     pad_token_id: int = 0
 
     def __post_init__(self):
+        """Refuse what is no BERT before any memory is taken for it: a config may come from a stranger."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.type is int or field.type == "int":
+                low, high = (0 if field.name == "pad_token_id" else 1), LIMITS.get(field.name, 2**20)
+                fine = type(value) is int and low <= value <= high
+            else:
+                fine = isinstance(value, (int, float)) and 0 <= value <= 1
+            if not fine:
+                raise MinbertError(f"the BERT config says {field.name} = {value!r}, which makes no sense")
+        if self.pad_token_id >= self.vocab_size:
+            raise MinbertError(f"the BERT config says pad_token_id = {self.pad_token_id}, beyond its {self.vocab_size} words")
         if self.hidden_size % self.num_attention_heads:
             raise MinbertError(f"width {self.hidden_size} does not divide into {self.num_attention_heads} heads")
 
@@ -65,7 +81,7 @@ class BertEmbeddings(nn.Module):
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, width)
         self.token_type_embeddings = nn.Embedding(config.type_vocab_size, width)
         self.LayerNorm = nn.LayerNorm(width, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, input_ids, token_type_ids=None):
         """input_ids (B, L) → (B, L, D)."""
@@ -83,9 +99,9 @@ class AddNorm(nn.Module):
 
     def __init__(self, width_in, config):
         super().__init__()
-        self.dense = nn.Linear(width_in, config.hidden_size)
+        self.dense = Linear(width_in, config.hidden_size)
         self.LayerNorm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+        self.dropout = Dropout(config.hidden_dropout_prob)
 
     def forward(self, x, residual):
         return self.LayerNorm(self.dropout(self.dense(x)) + residual)
@@ -98,7 +114,7 @@ class BertLayer(nn.Module):
         super().__init__()
         mixing = {"self": MultiHeadAttention(config), "output": AddNorm(config.hidden_size, config)}
         self.attention = nn.ModuleDict(mixing)
-        self.intermediate = nn.ModuleDict({"dense": nn.Linear(config.hidden_size, config.intermediate_size)})
+        self.intermediate = nn.ModuleDict({"dense": Linear(config.hidden_size, config.intermediate_size)})
         self.output = AddNorm(config.intermediate_size, config)
 
     def forward(self, hidden, mask=None, first_only=False):
@@ -135,7 +151,9 @@ class BertModel(nn.Module):
 
     def encode(self, embedded, attention_mask=None, first_only=False, layers=None):
         """Embeddings (B, L, D) → (B, L, D) through `layers` (default all); with `first_only` → (B, 1, D)."""
-        mask = None if attention_mask is None or bool((attention_mask := attention_mask.bool()).all()) else attention_mask
+        mask = None if attention_mask is None else attention_mask.bool()
+        if mask is not None and mask.device.type == "cpu" and mask.all():  # a GPU would have to stop to answer that
+            mask = None
         layers = self.layers if layers is None else layers
         hidden = embedded
         for number, layer in enumerate(layers, 1):
