@@ -24,6 +24,20 @@ def doctor(args):
     return report()
 
 
+def data(args):
+    """Show which data and weights are here: the official file, another (used, and named in every record), damaged or absent.
+
+    --get fetches what is absent or damaged and keeps what is there. NAME is sst, cfimdb, qqp, sts, data (these four),
+    mini, base (weights), all, or a file's name; without one it is the data and the weights of MINBERT_SCALE.
+    """
+    from .home import home
+    from .text import fetch as room
+
+    if args.names and not args.get:
+        raise MinbertError("to fetch, add --get; to look, give no name")
+    return room.get(args.names, args.source) if args.get else room.report(home())
+
+
 def notebooks(args):
     """Build, check and run the notebooks, or open them in JupyterLab.
 
@@ -96,6 +110,23 @@ def sweep(args):
         print(f"{config.name} {changed} seed={config.seed}: {scores}")
 
 
+def predict(args):
+    """Predict with a finished run, or with several averaged, and write files as the course wants them.
+
+    RUN is a folder that `minbert train --out` made. Without --task and --file: dev and test of every task the runs know,
+    from the data of their scale. Every file is checked (ids, row count, values) after it is written.
+    """
+    from .lab import predict as room
+
+    if args.file and not (args.task and args.split):
+        raise MinbertError("--file needs --task and --split, so that the file can be named and read")
+    files = {(args.task, args.split): args.file} if args.file else None
+    splits = (args.split,) if args.split else ("dev", "test")
+    tasks = (args.task,) if args.task else None
+    for path in room.submit(args.runs, args.out, args.data, splits, tasks, files):
+        print(path)
+
+
 def figures(args):
     """Rebuild every figure from data/runs and data/published into figures/, as SVG and PNG.
 
@@ -132,6 +163,11 @@ def parser():
 
     add(doctor, "what this machine can do, what is missing, and the remedy")
 
+    sub = add(data, "which data and weights are here, and fetch the rest")
+    sub.add_argument("--get", action="store_true", help="fetch what is absent or damaged")
+    sub.add_argument("names", nargs="*", metavar="NAME", help="some of it only (default: what this scale needs)")
+    sub.add_argument("--source", action="append", metavar="URL", help="a folder on a server to fetch from instead (repeatable)")
+
     scales = dict(choices=("tiny", "mini", "base"), help="which model and data (default: MINBERT_SCALE, else what this machine can)")
     sub = add(systems, "every system of the reports: published and own scores")
     sub.add_argument("--scale", choices=("tiny", "mini", "base"), help="whose records (default: mini)")
@@ -156,6 +192,14 @@ def parser():
     sub.add_argument("--workers", type=int, default=1, metavar="N", help="processes on this machine (default: %(default)s)")
     sub.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster; 'local' starts one here")
     sub.add_argument("--plan", action="store_true", help="say what it would take, and start nothing")
+
+    sub = add(predict, "write the course's submission files with a finished run, or several averaged")
+    sub.add_argument("runs", nargs="+", metavar="RUN", help="folders of finished runs")
+    sub.add_argument("--out", required=True, metavar="FOLDER", help="write here")
+    sub.add_argument("--data", metavar="FOLDER", help="read the course's files from here (default: the scale's)")
+    sub.add_argument("--task", choices=("sst", "qqp", "sts"), help="one task only")
+    sub.add_argument("--split", choices=("dev", "test"), help="one split only")
+    sub.add_argument("--file", metavar="FILE", help="read this file; needs --task and --split")
 
     sub = add(figures, "rebuild the figures from records")
     sub.add_argument("names", nargs="*", metavar="NAME", help="some figures only (default: all)")
