@@ -203,7 +203,7 @@ def figures(options):
 
 
 def tiny_bert(options):
-    run("-m", "minbert_lib", "data", "--remake-tiny-bert", *options)
+    run("-m", "minbert_lib.lab.tiny", str(Path("data") / "tiny-bert"), *options)
 
 
 COMMANDS = {"workbook": workbook, "test": test, "lab": lab, "figures": figures, "tiny-bert": tiny_bert}
