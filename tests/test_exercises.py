@@ -16,7 +16,15 @@ from minbert_lib.workbook.exercises import EXERCISES
 CATALOGUE = {  # exercise → file of answers, least number of wrong ones
     "scaled_dot_product_attention": ("attention", 8),
     "MultiHeadAttention": ("multi_head", 5),
+    "BertEmbeddings": ("embeddings", 5),
+    "BertLayer": ("layer", 5),
     "AdamW": ("adamw", 14),
+    "pair_features": ("pair_features", 5),
+    "task_chances": ("task_chances", 5),
+    "symmetric_kl": ("symmetric_kl", 5),
+    "ascent_step": ("ascent_step", 5),
+    "average_predictions": ("average_predictions", 5),
+    "greedy_ensemble": ("greedy_ensemble", 5),
 }
 ANSWERS = {name: importlib.import_module(f"answers.{file}") for name, (file, _) in CATALOGUE.items()}
 numbers = itertools.count()

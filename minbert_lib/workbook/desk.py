@@ -1,18 +1,16 @@
 """The words that a notebook uses: `check`, `hint`, `yours`, `progress`, `made_with`.
 
-- `check(name)` finds her answer by name where it was called from, judges it, shows the verdict and returns what to use from here on:
-  hers if right, else the library's. It never stops the notebook and never grades the library's own.
-- In IPython a cell that defines an exercise but is not Python (a missing bracket) is taken out before it runs and remembered, because
-  its error would stop "Run all"; `check` then says where the mistake is.
+`check(name)` finds her answer by name where it was called from, judges it, shows the verdict and returns what to use from
+here on: hers if right, else the library's. It never stops the notebook and never grades the library's own.
 """
 
-import ast
 import inspect
-import re
 import sys
 
+from ..errors import MinbertError
 from . import keep, source
 from .exercises import EXERCISES
+from .guard import trouble
 from .judge import SECONDS, Verdict, judge
 from .keep import made_with
 from .show import Note, show
@@ -20,7 +18,6 @@ from .show import Note, show
 __all__ = ["check", "hint", "made_with", "progress", "yours"]
 
 _nothing = object()
-_unreadable = {}  # name → what is wrong with the cell that should define it
 
 
 def check(name, seconds=SECONDS):
@@ -44,8 +41,8 @@ def check(name, seconds=SECONDS):
 
 def verdict_on(exercise, answer, seconds=SECONDS):
     """Blank where there is nothing of hers to judge; else what the check says."""
-    if exercise.name in _unreadable:
-        return Verdict("blank", f"your cell is not Python yet: {_unreadable[exercise.name]}")
+    if exercise.name in trouble:
+        return Verdict("blank", trouble[exercise.name])
     if answer is _nothing or answer is None or answer is Ellipsis:
         return Verdict("blank", f"there is no {exercise.name} in this notebook yet")
     if (getattr(answer, "__module__", None) or "").startswith("minbert_lib."):
@@ -95,7 +92,7 @@ def progress():
 
 def _exercise(name):
     if name not in EXERCISES:
-        raise KeyError(f"there is no exercise called {name!r}; there are {', '.join(EXERCISES)}")
+        raise MinbertError(f"there is no exercise called {name!r}; there are {', '.join(EXERCISES)}")
     return EXERCISES[name]
 
 
@@ -112,8 +109,8 @@ def _stands_alone(exercise, text):
 
 def _note(exercise, verdict, lines):
     name, lines = exercise.name, list(lines)
-    if verdict.printed.strip():
-        lines.append(f"While it ran, your code printed: {verdict.printed.strip()[:300]}")
+    if printed := " / ".join(dict.fromkeys(verdict.printed.split("\n"))).strip(" /"):
+        lines.append(f"While it ran, your code printed: {printed[:300]}")
     if verdict.state == "right":
         return Note("right", f"Right: {name}, on all {verdict.cases} cases. Yours is used from here on.", lines)
     if verdict.state == "wrong":
@@ -121,30 +118,3 @@ def _note(exercise, verdict, lines):
         return Note("wrong", f"Not yet: {name}", [verdict.message + ".", *lines, after], picture=verdict.picture)
     stands_in = "From here on the LIBRARY'S REFERENCE STANDS IN; what follows is not yet made with yours."
     return Note("blank", f"BLANK: {name}", [verdict.message + ".", stands_in, *lines])
-
-
-def _guard(lines):
-    """IPython hands over every cell here. One that defines an exercise and cannot be parsed is taken out and remembered."""
-    text = "".join(lines)
-    names = [name for name in re.findall(r"^\s*(?:def|class)\s+(\w+)", text, re.M) if name in EXERCISES]
-    for name in names:
-        _unreadable.pop(name, None)
-    try:
-        ast.parse(text)
-        return lines
-    except SyntaxError as error:
-        if not names:
-            return lines
-        bad = (error.text or "").strip()
-        for name in names:
-            _unreadable[name] = f"line {error.lineno}, `{bad}`: {error.msg}"
-        return [f"print({f'This cell is not Python yet: line {error.lineno}, {bad!r}: {error.msg}'!r})\n"]
-
-
-def guard_cells():
-    """Install the guard in IPython, once."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython else None
-    if shell is not None:
-        transformers = shell.input_transformers_post
-        transformers[:] = [t for t in transformers if getattr(t, "__name__", "") != "_guard"] + [_guard]

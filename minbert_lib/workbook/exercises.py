@@ -14,6 +14,10 @@ from dataclasses import dataclass
 from .checks_adamw import check_adamw
 from .checks_attention import check_attention
 from .checks_bert import check_multi_head
+from .checks_ensemble import check_average, check_greedy
+from .checks_layer import check_embeddings, check_layer
+from .checks_pairs import check_pair_features, check_task_chances
+from .checks_smart import check_ascent_step, check_symmetric_kl
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,21 @@ EXERCISES = {exercise.name: exercise for exercise in [
          "be looked at: mask[:, None, None, :] serves every head and query."),
         check_multi_head, "minbert_lib.model:MultiHeadAttention"),
     Exercise(
+        "BertEmbeddings", "02", 2, 20,
+        r"\mathrm{LayerNorm}(word_{input\_ids} + position_{0,1,2,\dots} + type_{token\_type\_ids})",
+        ("Three tables, one row from each for every word, added. What are the positions of a sentence of L words?",
+         "torch.arange(input_ids.size(1)) are the positions, zeros_like(input_ids) the types if there are none; sum the three "
+         "embeddings, then LayerNorm with eps=config.layer_norm_eps, then dropout."),
+        check_embeddings, "minbert_lib.model:BertEmbeddings"),
+    Exercise(
+        "BertLayer", "02", 3, 30,
+        r"a = \mathrm{LayerNorm}(hidden + W\,\mathrm{attention}(hidden)),\qquad "
+        r"out = \mathrm{LayerNorm}(a + W_2\,\mathrm{gelu}(W_1 a))",
+        ("Two halves that end alike: project, drop, add what came into this half, LayerNorm. AddNorm does just that.",
+         "hidden = attention['output'](attention['self'](hidden, mask), hidden); wide = F.gelu(intermediate['dense'](hidden)); "
+         "return output(wide, hidden). Names as in checkpoints: nn.ModuleDict gives the dots."),
+        check_layer, "minbert_lib.model:BertLayer"),
+    Exercise(
         "AdamW", "03", 4, 45,
         r"m \leftarrow \beta_1 m + (1-\beta_1)\,g,\quad v \leftarrow \beta_2 v + (1-\beta_2)\,g^2,\quad "
         r"p \leftarrow p - lr\,\frac{\sqrt{1-\beta_2^t}}{1-\beta_1^t}\,\frac{m}{\sqrt v + eps},\quad "
@@ -63,4 +82,44 @@ EXERCISES = {exercise.name: exercise for exercise in [
          "for group in self.param_groups, for p in group['params']: pass over p.grad None; state = self.state[p], filled the first "
          "time with step 0 and zeros_like(p) for m and v; step += 1; update m and v; take the step; decay last."),
         check_adamw, "minbert_lib.learn:AdamW"),
+    Exercise(
+        "pair_features", "05", 1, 10,
+        r"[u;\ v;\ |u-v|;\ u*v;\ \cos(u, v)] \text{, those that are named, in their order}",
+        ("A dictionary from name to tensor, then one torch.cat. Which shape must the cosine have to stand beside the others?",
+         "(u - v).abs(), u * v, F.cosine_similarity(u, v, dim=-1).unsqueeze(-1); torch.cat([made[name] for name in features], dim=-1)."),
+        check_pair_features, "minbert_lib.model.heads:pair_features"),
+    Exercise(
+        "task_chances", "05", 2, 15,
+        r"p_{task} = \frac{size_{task}^{\,\alpha}}{\sum_t size_t^{\,\alpha}},\qquad \alpha = 1,\ \tfrac12,\text{ or } "
+        r"1 - 0.8\,\frac{epoch - 1}{epochs - 1}",
+        ("One α for each way, then one formula for all three. Do the chances add up to 1?",
+         "weights = {task: count ** alpha for task, count in batches.items()}, each divided by sum(weights.values()). "
+         "For one epoch alone use max(epochs - 1, 1)."),
+        check_task_chances, "minbert_lib.learn.sampling:task_chances"),
+    Exercise(
+        "symmetric_kl", "06", 2, 15,
+        r"\frac1B \sum_{b=1}^{B} \sum_c \left( p_{bc} \log\frac{p_{bc}}{q_{bc}} + q_{bc} \log\frac{q_{bc}}{p_{bc}} \right)",
+        ("From logits to log-probabilities first. Sum over classes; mean over the batch. And both ways round.",
+         "log_p = p_logits.log_softmax(-1), likewise log_q; ((log_p.exp() - log_q.exp()) * (log_p - log_q)).sum(-1).mean() is both at once."),
+        check_symmetric_kl, "minbert_lib.learn:symmetric_kl"),
+    Exercise(
+        "ascent_step", "06", 3, 20,
+        r"noise \leftarrow \Pi_{\|\cdot\|_\infty \le radius}\left(noise + step\_size\,\frac{gradient}{\|gradient\|_\infty}\right)",
+        ("Up the gradient, and then back into the ball. The norm belongs to one sentence: over its words and their width.",
+         "largest = gradient.abs().amax((1, 2), keepdim=True), kept above 0; (noise + step_size * gradient / largest).clamp(-radius, radius)."),
+        check_ascent_step, "minbert_lib.learn:ascent_step"),
+    Exercise(
+        "average_predictions", "10", 1, 5,
+        r"\bar p = \frac1M \sum_{i=1}^{M} p_i",
+        ("Keep what every member is unsure about: nothing is rounded, no class chosen.",
+         "np.mean over the members' axis, the first: np.mean(predictions, axis=0)."),
+        check_average, "minbert_lib.lab.ensemble:average_predictions"),
+    Exercise(
+        "greedy_ensemble", "10", 3, 25,
+        r"i^* = \arg\max_{i \notin chosen}\ score\Big(\tfrac{1}{|chosen| + 1}\big(p_i + \sum_{j \in chosen} p_j\big)\Big) "
+        r"\text{, while the score does not fall}",
+        ("At each round try every member that is left together with those chosen so far, and keep the best. When to stop?",
+         "Keep chosen = [] and best = -inf. Each round: scores of the mean of [*chosen, i] for every i left; the largest below best "
+         "stops the loop; else append its i. The empty start makes the first round pick the best member by itself."),
+        check_greedy, "minbert_lib.lab.ensemble:greedy_ensemble"),
 ]}

@@ -1,6 +1,6 @@
 """What she has solved, kept across notebooks in one small JSON file.
 
-- The file is MINBERT_PROGRESS, else notebooks/mine/progress.json in the checkout, else progress.json in the cache folder.
+- The file is MINBERT_PROGRESS, else mine/progress.json in the checkout, else progress.json in the cache folder.
 - Once an answer passes, its source stays "yours" until a newer one passes: a blank notebook run later takes nothing away.
 - Stored is text, run again in a later notebook by `yours(name)`; nothing is pickled.
 """
@@ -23,9 +23,9 @@ _used = set()  # names of her own answers handed out in this session
 def progress_file():
     if chosen := os.environ.get("MINBERT_PROGRESS"):
         return Path(chosen)
-    notebooks = home.repo() / "notebooks"
-    if notebooks.is_dir() and os.access(notebooks / "mine" if (notebooks / "mine").is_dir() else notebooks, os.W_OK):
-        return notebooks / "mine" / "progress.json"
+    mine = home.repo() / "mine"  # her copies of the notebooks live there; git passes it by
+    if (home.repo() / "pyproject.toml").exists() and os.access(mine if mine.is_dir() else mine.parent, os.W_OK):
+        return mine / "progress.json"
     return home.home() / "progress.json"
 
 

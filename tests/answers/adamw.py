@@ -1,5 +1,7 @@
 """Answers to the AdamW exercise: what learners write. Wrong ones are one plausible edit away from a right one."""
 
+from answers import edits_of
+
 BASE = '''
 class AdamW(torch.optim.Optimizer):
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-6, weight_decay=0.0, correct_bias=True):
@@ -39,14 +41,7 @@ BLOCK = f'''                if group["weight_decay"] > 0:
                     {DECAY}
 '''
 
-
-def but(*edits):
-    """The right answer with some text replaced."""
-    source = BASE
-    for old, new in edits:
-        assert old in source, old
-        source = source.replace(old, new)
-    return source
+but = edits_of(BASE)
 
 
 WRONG = [  # (words of its own message, source)

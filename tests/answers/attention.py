@@ -1,5 +1,7 @@
 """Answers to the attention exercise."""
 
+from answers import edits_of
+
 BASE = '''
 def scaled_dot_product_attention(q, k, v, mask=None):
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))
@@ -10,13 +12,7 @@ def scaled_dot_product_attention(q, k, v, mask=None):
 '''
 FILL, ROOT, SOFTMAX = 'scores.masked_fill(~mask, float("-inf"))', " / math.sqrt(q.size(-1))", "torch.softmax(scores, dim=-1)"
 
-
-def but(*edits):
-    source = BASE
-    for old, new in edits:
-        assert old in source, old
-        source = source.replace(old, new)
-    return source
+but = edits_of(BASE)
 
 
 WRONG = [  # (words of its own message, source)

@@ -1,5 +1,7 @@
 """Answers to the multi-head exercise."""
 
+from answers import edits_of
+
 BASE = '''
 class MultiHeadAttention(nn.Module):
     def __init__(self, config):
@@ -20,13 +22,7 @@ class MultiHeadAttention(nn.Module):
 '''
 CALL = "scaled_dot_product_attention(q, k, v, mask)"
 
-
-def but(*edits):
-    source = BASE
-    for old, new in edits:
-        assert old in source, old
-        source = source.replace(old, new)
-    return source
+but = edits_of(BASE)
 
 
 WRONG = [

@@ -1,0 +1,144 @@
+"""Notebook 10: averaging predictions, and the greedy choice of an ensemble's members."""
+
+from functools import partial
+
+import numpy as np
+import torch
+
+from .judge import Wrong, compare
+
+
+def average_spec(predictions, twist=""):
+    stack = torch.stack([torch.as_tensor(np.asarray(p, dtype=float)) for p in predictions])  # (members, n, …)
+    several = stack.dim() == 3
+    if twist == "labels" and several:
+        stack = torch.nn.functional.one_hot(stack.argmax(-1), stack.size(-1)).double()
+    if twist in ("labels", "rounded") and not (twist == "labels" and several):
+        stack = stack.round()
+    if twist == "forgets first":
+        return stack[min(1, len(stack) - 1):].mean(0)
+    if twist == "forgets last":
+        return stack[:max(1, len(stack) - 1)].mean(0)
+    if twist == "running":
+        mean = stack[0]
+        for one in stack[1:]:
+            mean = (mean + one) / 2
+        return mean
+    if twist == "geometric":
+        logs = stack.clamp(min=1e-12).log().mean(0)
+        return logs.softmax(-1) if several else logs.exp()
+    if twist == "softmax":
+        return stack.softmax(-1).mean(0) if several else stack.sigmoid().mean(0)
+    if twist == "decided":
+        return stack.mean(0).argmax(-1).double() if several else stack.mean(0).round()
+    others = {"sum": stack.sum(0), "median": stack.quantile(0.5, dim=0), "largest": stack.amax(0), "first": stack[0],
+              "one less": stack.sum(0) / max(len(stack) - 1, 1), "each": stack.flatten(1).mean(1)}
+    return others.get(twist, stack.mean(0))
+
+
+AVERAGE_MISTAKES = {
+    "you average labels, which throws away how sure each member was: average the probabilities": "labels",
+    "you round before averaging: average first, round last and elsewhere": "rounded",
+    "you round, or choose the class, after averaging: return the mean itself": "decided",
+    "the first member is forgotten": "forgets first",
+    "the last member is forgotten": "forgets last",
+    "you halve after every member, so that the last counts for most: sum all, then divide by their number": "running",
+    "this is the mean of the logarithms (or logits); heads of different runs are on different scales: average the probabilities": "geometric",
+    "you put probabilities through a softmax again before averaging": "softmax",
+    "this is the sum; divide by the number of members": "sum",
+    "this is the median; the mean is wanted": "median",
+    "this is the largest; the mean is wanted": "largest",
+    "you divide by one less than the number of members": "one less",
+    "you return the first member only": "first",
+    "you average each member over its examples; the mean over members, example by example, is wanted": "each",
+}
+
+
+def check_average(answer):
+    g = torch.Generator().manual_seed(14)
+    draw = lambda *size: torch.rand(size, generator=g, dtype=torch.float64)
+    sets = [[(4 * draw(6, 5)).softmax(-1) for _ in range(3)], [draw(7) for _ in range(4)], [5 * draw(5) for _ in range(3)],
+            [(3 * draw(4, 2)).softmax(-1) for _ in range(5)], [draw(3)]]
+    cases = [{"predictions": [one.numpy() for one in members]} for members in sets]
+
+    def called(predictions):
+        before = [one.copy() for one in predictions]
+        mean = answer(predictions)
+        if len(before) != len(predictions) or any(not np.array_equal(a, b) for a, b in zip(before, predictions)):
+            raise Wrong("your code changes the members' predictions; the next ensemble still needs them")
+        return mean if mean is None else torch.as_tensor(np.asarray(mean, dtype=float))
+
+    return compare(called, cases, average_spec, {message: partial(average_spec, twist=twist) for message, twist in AVERAGE_MISTAKES.items()})
+
+
+def greedy_spec(members, labels, score, twist=""):
+    """Positions, in order of choice: the best member, then whichever helps most, while the score does not fall."""
+    alone = [score(member, labels) for member in members]
+    chosen, path = [], []
+    if twist == "starts at 0":
+        chosen, path = [0], [alone[0]]
+    if twist == "starts with worst":
+        chosen, path = [int(np.argmin(alone))], [min(alone)]
+    while len(chosen) < len(members):
+        left = [i for i in range(len(members)) if i not in chosen or twist == "again"]
+        mean = lambda i: sum(members[j] for j in [*chosen, i]) / (1 if twist == "sum" else len(chosen) + 1)
+        scores = [alone[i] if twist == "by own score" else score(mean(i), labels) for i in left]
+        best = int(np.argmin(scores) if twist == "worst" else np.argmax(scores))
+        value = score(mean(left[best]), labels)
+        falls = value <= path[-1] if path and twist == "strict" else bool(path) and value < path[-1]
+        if falls and twist != "all" or len(chosen) == {"one": 1, "two": 2}.get(twist):
+            break
+        chosen.append(left[best])
+        path.append(value)
+    return {"sorted": sorted(chosen), "forgets first": chosen[1:], "one less": chosen[:-1] if len(chosen) > 1 else chosen}.get(twist, chosen)
+
+
+GREEDY_MISTAKES = {
+    "you start from member 0; from the best one is wanted": "starts at 0",
+    "you start from the worst member": "starts with worst",
+    "the first member is forgotten in what you return": "forgets first",
+    "the last choice is forgotten in what you return": "one less",
+    "you stop where the score stays the same; only a fall is to stop it": "strict",
+    "you never stop: a member that makes the score fall is not to be added": "all",
+    "you add members in the order of their own scores; the one that helps the ensemble most is wanted": "by own score",
+    "a member is chosen more than once; without replacement each is chosen once at most": "again",
+    "you score the sum of the predictions; their mean is wanted": "sum",
+    "you add the member that helps least": "worst",
+    "you return the best member only": "one",
+    "you stop after two members": "two",
+    "you return the members sorted; the order of choice is wanted": "sorted",
+}
+
+
+def near(predictions, labels):
+    """A score for the cases: minus the mean squared error."""
+    return -float(np.mean((np.asarray(predictions) - np.asarray(labels)) ** 2))
+
+
+def hits(predictions, labels):
+    """A score with ties: how often the rounded prediction is right."""
+    return float(np.mean(np.round(predictions) == labels))
+
+
+def check_greedy(answer):
+    rng = np.random.default_rng(15)
+    cases = []
+    for count, n, score in ((5, 12, near), (6, 8, hits), (4, 10, near), (7, 6, hits), (3, 9, near), (6, 14, near)):
+        labels = rng.integers(0, 2, n).astype(float)
+        noise = rng.uniform(0.2, 0.8, count)[:, None]
+        members = [np.clip(row, 0, 1) for row in labels + noise * rng.normal(size=(count, n))]
+        members = [0.3 * member for member in members] if count == 3 else members  # so small that a sum comes closer than a mean
+        cases.append({"members": members, "labels": labels, "score": score})
+
+    def called(members, labels, score):
+        found = answer(members, labels, score)
+        found = getattr(found, "chosen", found)
+        found = found[0] if isinstance(found, tuple) and found and isinstance(found[0], (list, tuple)) else found
+        try:
+            return torch.tensor([int(i) for i in found] + [-1] * (len(members) - len(found)))
+        except (TypeError, ValueError) as error:
+            raise Wrong(f"the positions of the chosen members, in order of choice, are wanted, not {str(found)[:60]}") from error
+
+    full = lambda chosen, size: torch.tensor([*chosen, *[-1] * (size - len(chosen))])
+    with_twist = lambda twist: lambda members, labels, score: full(greedy_spec(members, labels, score, twist), len(members))
+    return compare(called, cases, with_twist(""), {message: with_twist(twist) for message, twist in GREEDY_MISTAKES.items()})
