@@ -1,0 +1,120 @@
+"""What can be read off a vector with nothing but a linear model: word counts, and what each layer of a BERT knows.
+
+    python -m minbert_lib.lab.probes SCALE     measures every layer at a scale and writes data/probes/SCALE.json
+
+Notable choices: ridge regression on 0/1 labels. It has a closed form, so a probe takes milliseconds and has no learning rate to get wrong; its one
+number, the penalty, is chosen on a fifth of the train set. Vectors are made once; both ways to get one vector a sentence
+([CLS] and the mean over its words) come from the same pass.
+"""
+
+import json
+import sys
+from collections import Counter
+
+import numpy as np
+import torch
+
+from ..errors import MinbertError
+from ..files import write_atomic
+from ..home import repo, scale
+from ..model import BertModel
+from ..model.heads import pool
+from ..text import TASKS, Dataset, Tokenizer, read_rows
+from .stats import accuracy, wilson
+
+PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # times the number of examples
+POOLINGS = ("cls", "mean")
+
+
+def ridge(x, labels, classes, penalty):
+    """Least squares of 0/1 labels on standardised features: x (n, d) → a function x → scores (n, classes)."""
+    centre, size = x.mean(0), x.std(0) + 1e-6
+    z = (x - centre) / size
+    wanted = np.eye(classes)[labels]
+    mean = wanted.mean(0)
+    inner = z.T @ z + penalty * len(z) * np.eye(z.shape[1])
+    weights = np.linalg.solve(inner, z.T @ (wanted - mean))  # (d, classes)
+    return lambda x: (x - centre) / size @ weights + mean
+
+
+def probe(train, labels, dev, classes):
+    """Predicted classes for `dev`; the penalty is the one that does best on the last fifth of `train`."""
+    train, dev = np.asarray(train, float), np.asarray(dev, float)
+    cut = len(train) * 4 // 5
+    held = [accuracy(ridge(train[:cut], labels[:cut], classes, p)(train[cut:]).argmax(1), labels[cut:]) for p in PENALTIES]
+    return ridge(train, labels, classes, PENALTIES[int(np.argmax(held))])(dev).argmax(1)
+
+
+def word_counts(texts, vocabulary=None, least=3):
+    """(n, words) how often each word occurs in each text, and the words; those seen in fewer than `least` texts are left out."""
+    split = [text.lower().split() for text in texts]
+    if vocabulary is None:
+        seen = Counter(word for words in split for word in set(words))
+        vocabulary = sorted(word for word, count in seen.items() if count >= least)
+    place = {word: number for number, word in enumerate(vocabulary)}
+    counts = np.zeros((len(texts), len(vocabulary)), dtype=np.float32)
+    for row, words in enumerate(split):
+        for word in words:
+            if word in place:
+                counts[row, place[word]] += 1
+    return counts, vocabulary
+
+
+@torch.no_grad()
+def layer_vectors(bert, data, tokens=4096):
+    """{pooling: (layers + 1, n, D)}: one vector a sentence after the embeddings and after every layer."""
+    bert.eval()
+    found = {how: np.empty((len(bert.layers) + 1, len(data), bert.config.hidden_size), np.float32) for how in POOLINGS}
+    for index in data.in_order(0, tokens):
+        batch = data.batch(index)
+        hidden = bert.embed(batch.input_ids, batch.token_type_ids)
+        for number in range(len(bert.layers) + 1):
+            for how in POOLINGS:
+                found[how][number, index] = pool(hidden, batch.attention_mask, how)
+            if number < len(bert.layers):
+                hidden = bert.encode(hidden, batch.attention_mask, layers=bert.layers[number:number + 1])
+    return found
+
+
+def layer_scores(name, task="sst", limit=3000, bert=None):
+    """Dev accuracy of a probe on every layer, both poolings, and on word counts; all that a figure needs to know."""
+    place = scale(name)
+    bert = bert or BertModel.from_pretrained(place.weights)
+    rows = {split: read_rows(task, split, place.data, limit if split == "train" else None) for split in ("train", "dev")}
+    data = {split: Dataset(part, Tokenizer(place.weights), max_length=128) for split, part in rows.items()}
+    vectors = {split: layer_vectors(bert, part) for split, part in data.items()}
+    labels, classes = {split: part.labels for split, part in data.items()}, TASKS[task].classes
+    texts = {split: [example.texts[0] for example in part.examples] for split, part in rows.items()}
+    counted, vocabulary = word_counts(texts["train"])
+    words = probe(counted, labels["train"], word_counts(texts["dev"], vocabulary)[0], classes)
+    score = {how: [accuracy(probe(x, labels["train"], y, classes), labels["dev"])
+                   for x, y in zip(vectors["train"][how], vectors["dev"][how])] for how in POOLINGS}
+    commonest = np.full(len(data["dev"]), np.bincount(labels["train"]).argmax())
+    return {"scale": name, "title": place.title, "task": task, "train": len(data["train"]), "dev": len(data["dev"]), **score,
+            "words": accuracy(words, labels["dev"]), "commonest": accuracy(commonest, labels["dev"])}
+
+
+def path_of(name):
+    return repo() / "data/probes" / f"{name}.json"
+
+
+def recorded(name):
+    """The measured scores of a scale, or None."""
+    path = path_of(name)
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def interval(share, n):
+    return wilson(round(share * n), n)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise SystemExit("one scale: tiny, mini or base")
+    try:
+        found = layer_scores(sys.argv[1])
+    except MinbertError as error:
+        raise SystemExit(f"minbert: {error}") from None
+    rounded = {key: [round(v, 4) for v in value] if isinstance(value, list) else value for key, value in found.items()}
+    write_atomic(path_of(sys.argv[1]), json.dumps(rounded, indent=1) + "\n")
+    print(path_of(sys.argv[1]))
