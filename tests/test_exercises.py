@@ -14,11 +14,14 @@ from minbert_lib.workbook import desk, keep, source
 from minbert_lib.workbook.exercises import EXERCISES
 
 CATALOGUE = {  # exercise → file of answers, least number of wrong ones
+    "accuracy": ("accuracy", 5),
     "scaled_dot_product_attention": ("attention", 8),
     "MultiHeadAttention": ("multi_head", 5),
     "BertEmbeddings": ("embeddings", 5),
     "BertLayer": ("layer", 5),
     "AdamW": ("adamw", 14),
+    "Dropout": ("dropout", 5),
+    "confusion": ("confusion", 5),
     "pair_features": ("pair_features", 5),
     "task_chances": ("task_chances", 5),
     "symmetric_kl": ("symmetric_kl", 5),

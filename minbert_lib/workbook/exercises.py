@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from .checks_adamw import check_adamw
 from .checks_attention import check_attention
+from .checks_baseline import check_accuracy, check_confusion, check_dropout
 from .checks_bert import check_multi_head
 from .checks_ensemble import check_average, check_greedy
 from .checks_layer import check_embeddings, check_layer
@@ -42,6 +43,12 @@ class Exercise:
 
 
 EXERCISES = {exercise.name: exercise for exercise in [
+    Exercise(
+        "accuracy", "00", 1, 3,
+        r"\frac1n \sum_{i=1}^{n} \left[\,predictions_i = labels_i\,\right]",
+        ("Both are numpy arrays of n whole numbers. What does == make of two arrays?",
+         "predictions == labels is an array of True and False; Python counts True as 1. Its mean is the share that is right."),
+        check_accuracy, "minbert_lib.lab.stats:accuracy"),
     Exercise(
         "scaled_dot_product_attention", "01", 2, 20,
         r"\mathrm{softmax}\left(\frac{q\,k^\top}{\sqrt d}\right) v,\qquad \text{score}_{ij} = -\infty \text{ where mask}_{ij} \text{ is False}",
@@ -82,6 +89,20 @@ EXERCISES = {exercise.name: exercise for exercise in [
          "for group in self.param_groups, for p in group['params']: pass over p.grad None; state = self.state[p], filled the first "
          "time with step 0 and zeros_like(p) for m and v; step += 1; update m and v; take the step; decay last."),
         check_adamw, "minbert_lib.learn:AdamW"),
+    Exercise(
+        "Dropout", "04", 2, 15,
+        r"y_i = \frac{keep_i}{1 - p}\,x_i,\qquad keep_i = 1 \text{ with chance } 1 - p, \text{ else } 0;\qquad "
+        r"y = x \text{ in evaluation mode}",
+        ("Two modes, told apart by self.training. While training every entry is dropped or kept by a throw of its own; why must what is "
+         "kept grow?",
+         "if not self.training: return x; keep = torch.rand_like(x) >= self.p; return x * keep / (1 - self.p). The mean of y is then x."),
+        check_dropout, "minbert_lib.model.fast:Dropout"),
+    Exercise(
+        "confusion", "04", 1, 10,
+        r"counts_{ij} = \sum_{k} \left[\,labels_k = i \text{ and } predicted_k = j\,\right]",
+        ("One row for each true class, one column for each predicted one, starting from zeros: every example adds 1 in one place.",
+         "counts = np.zeros((classes, classes), dtype=int); for said, true in zip(predicted, labels): counts[true, said] += 1."),
+        check_confusion, "minbert_lib.lab.analysis:confusion"),
     Exercise(
         "pair_features", "05", 1, 10,
         r"[u;\ v;\ |u-v|;\ u*v;\ \cos(u, v)] \text{, those that are named, in their order}",
