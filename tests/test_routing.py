@@ -54,8 +54,9 @@ def slow(routing, x):
             for name in ("compute_beta_use", "compute_beta_ign")
         )
     share = [[1 / outputs] * outputs for _ in range(inputs)]
-    for iteration in range(routing.iterations):
-        if iteration:
+    out = None
+    for _ in range(routing.iterations):
+        if out is not None:
             for i in range(inputs):
                 scores = []
                 for j in range(outputs):

@@ -19,7 +19,6 @@ from . import weights
 from .attention import MultiHeadAttention
 from .fast import Dropout, Linear
 
-
 LIMITS = {"vocab_size": 2**22, "num_hidden_layers": 1000, "hidden_size": 2**16, "intermediate_size": 2**18}
 
 
@@ -182,6 +181,8 @@ class BertModel(nn.Module):
             config.hidden_dropout_prob = hidden_dropout
         if attention_dropout is not None:
             config.attention_probs_dropout_prob = attention_dropout
+        with torch.device("meta"):  # names and shapes are compared before any memory is taken
+            weights.matched(BertModel(config), tensors, folder)
         model = cls(config, **parts)
         weights.fill(model, tensors, folder)
         return model

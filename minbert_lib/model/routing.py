@@ -53,8 +53,9 @@ class VectorRouting(nn.Module):
         active = active.sigmoid() * counts
         use, ignore = self._betas(x)
         share = x.new_full((self.outputs,), 1 / self.outputs)  # at first the same share of every input to every output
-        for iteration in range(self.iterations):
-            if iteration:
+        out = None
+        for _ in range(self.iterations):
+            if out is not None:
                 share = self._scores(x, self._predict(out)).softmax(-1)  # (B, I, J)
             credit = active * (use * share - ignore * (1 - share))  # (B, I, J), the paper's φ
             out = self._votes(credit, scaled)

@@ -63,16 +63,22 @@ def load(folder):
         try:
             tensors = torch.load(path, map_location="cpu", weights_only=True)  # refuses everything but tensors
         except Exception as error:
-            first = str(error).splitlines()[0]
+            first = (str(error).splitlines() or [type(error).__name__])[0]
             raise MinbertError(f"{path}: refused, it holds more than tensors or is damaged ({first[:160]})") from error
-        if not isinstance(tensors, dict) or not all(isinstance(value, torch.Tensor) for value in tensors.values()):
+        kinds = tensors.items() if isinstance(tensors, dict) else [(None, None)]
+        if not all(isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in kinds):
             raise MinbertError(f"{path}: refused, it is not a table of tensors")
         return config, tensors
     raise MinbertError(f"{folder / 'model.safetensors'} is missing: a checkpoint folder holds its weights there")
 
 
 def fill(model, tensors, source):
-    """Copy tensors into the model by name. A wrong shape or a missing weight is an error; heads we have no use for are left."""
+    """Copy tensors into the model by name. Heads we have no use for are left out; a missing pooler stays as it is."""
+    model.load_state_dict({**model.state_dict(), **matched(model, tensors, source)})
+
+
+def matched(model, tensors, source):
+    """The tensors that `model` has a place for, by its names. A wrong shape or a missing weight is an error."""
     named = {_modern(name): tensor for name, tensor in tensors.items()}
     own = model.state_dict()
     absent = [name for name in own if name not in named and not name.startswith("pooler.")]
@@ -82,7 +88,16 @@ def fill(model, tensors, source):
         if name in named and named[name].shape != tensor.shape:
             shapes = f"{tuple(named[name].shape)}, not {tuple(tensor.shape)}"
             raise MinbertError(f"{source}: {name} has the shape {shapes}: config.json and weights do not belong together")
-    model.load_state_dict({name: named.get(name, tensor) for name, tensor in own.items()})
+    return {name: named[name] for name in own if name in named}
+
+
+def fill_exactly(model, tensors, source):
+    """Copy tensors into a model that must have exactly these names and shapes."""
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise MinbertError(f"{source}: the weights are not this model's ({first[:160]})") from error
 
 
 def save(folder, config, tensors):
@@ -99,7 +114,7 @@ def save_tensors(path, tensors, metadata=None):
 def read_config(path):
     try:
         config = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise MinbertError(f"{path}: not a readable config.json ({error})") from error
     if not isinstance(config, dict):
         raise MinbertError(f"{path}: not a table of settings")
@@ -118,8 +133,8 @@ def check_header(path):
     try:
         entries = json.loads(raw)
         spans = sorted(_span(name, entry) for name, entry in entries.items() if name != "__metadata__")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise MinbertError(f"{path}: a damaged safetensors header ({error})") from error
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise MinbertError(f"{path}: a damaged safetensors header ({str(error)[:160]})") from error
     position = 0
     for begin, end, name in spans:  # the tensors must fill the file without gap or overlap
         if begin != position:
@@ -132,7 +147,7 @@ def check_header(path):
 def _span(name, entry):
     begin, end = entry["data_offsets"]
     shape, kind = entry["shape"], entry["dtype"]
-    if kind not in BYTES or not all(type(n) is int and n >= 0 for n in (*shape, begin, end)):
+    if kind not in BYTES or len(shape) > 8 or not all(type(n) is int and n >= 0 for n in (*shape, begin, end)):
         raise ValueError(f"{name}: {kind} {shape}")
     if end - begin != BYTES[kind] * math.prod(shape):
         raise ValueError(f"{name}: {end - begin:,} bytes for {kind} {shape}")
