@@ -1,0 +1,289 @@
+"""Runs, records, checkpoints and sweeps: the same numbers every time, also after an interruption."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minbert_lib.errors import MinbertError
+from minbert_lib.lab import RunConfig, board, records, run, sweep, system
+from minbert_lib.lab.config import parse_setting
+from minbert_lib.lab.run import build_model, prepare
+from minbert_lib.lab.systems import SYSTEMS
+from minbert_lib.learn import checkpoint
+
+SMALL = {"limit": {"sst": 64, "qqp": 48, "sts": 48}, "dev_limit": {"sst": 40, "qqp": 40, "sts": 40}, "epochs": 2, "batch_size": 8}
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINBERT_HOME", str(tmp_path / "home"))
+
+
+def small(name="C2", **changes):
+    return system(name, "tiny", **{**SMALL, **changes})
+
+
+def comparable(record):
+    """What must not differ between two runs of one config: everything but clocks, memory and paths."""
+    timed = ("made", "seconds", "wall_seconds", "peak_memory_mb", "path", "notes")
+    kept = {k: v for k, v in record.items() if k not in timed and "per_second" not in k}
+    kept["epochs"] = [{k: v for k, v in epoch.items() if k != "seconds"} for epoch in record["epochs"]]
+    return json.loads(records.to_json(kept))
+
+
+# ---- configs
+
+
+@given(
+    lr=st.floats(1e-7, 1.0),
+    seed=st.integers(0, 10**6),
+    batch=st.one_of(st.integers(1, 512), st.dictionaries(st.sampled_from(["sst", "qqp", "sts"]), st.integers(1, 64))),
+    dropout=st.one_of(st.none(), st.floats(0, 0.9)),
+)
+def test_a_config_survives_json_and_its_key_tells_configs_apart(lr, seed, batch, dropout):
+    config = RunConfig().with_(lr=lr, seed=seed, batch_size=batch, hidden_dropout=dropout)
+    again = RunConfig.from_dict(json.loads(config.to_json()))
+    assert again == config and again.key() == config.key()
+    assert config.with_(seed=seed + 1).key() != config.key()
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"lrr": 1}, ["lrr", "lr"]),
+        ({"lr": "fast"}, ["lr", "fast"]),
+        ({"tasks": ("sstt",)}, ["sstt", "sst"]),
+        ({"sts_output": "cosine", "tasks": ("sts",), "pair": "cross"}, ["sts_output", "pair"]),
+        ({"surgery": "pcgrad", "sampling": "shuffled"}, ["surgery", "sampling"]),
+        ({"train_encoder": False, "unfreeze_per_epoch": 1}, ["train_encoder", "unfreeze_per_epoch"]),
+        ({"epoch_of": "qqp"}, ["epoch_of", "tasks"]),
+        ({"epochs": 0}, ["epochs"]),
+        ({"batch_size": 0}, ["batch_size"]),
+        ({"scale": "huge"}, ["scale", "tiny"]),
+    ],
+)
+def test_contradictions_and_typing_errors_are_named(changes, words):
+    with pytest.raises(MinbertError) as caught:
+        RunConfig().with_(**changes)
+    assert all(word in str(caught.value) for word in words)
+
+
+def test_a_wrong_system_name_is_answered_with_near_ones():
+    with pytest.raises(MinbertError, match="S10-2"):
+        system("S10-3")
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_setting_or_a_clear_error(text):
+    try:
+        name, value = parse_setting(text)
+        RunConfig().with_(**{name: value})
+    except MinbertError as error:
+        assert str(error)
+
+
+def test_every_row_of_the_reports_is_a_system():
+    rows = {name.split("-")[0] for name in SYSTEMS}
+    wanted = {f"C{n}" for n in range(1, 4)} | {f"E{n}" for n in range(1, 9)} | {f"B{n}" for n in range(1, 6)}
+    wanted |= {f"S{n}" for n in range(1, 16)} | {f"P{n}" for n in range(1, 8)} | {f"M{n}" for n in range(1, 12)}
+    assert wanted <= rows
+
+
+@pytest.mark.parametrize("name", [n for n, c in SYSTEMS.items() if not c.pretrain and not c.augment])
+def test_every_system_builds_and_takes_a_step(name):
+    made = prepare(small(name, batch_size=4))
+    for tasks in made.trainer.plans[0][:3]:
+        made.trainer.update(tasks)
+    assert made.trainer.step == 3
+
+
+# ---- runs
+
+
+def test_a_run_is_recorded_once_and_is_the_same_to_the_last_bit():
+    config = small(smart=1.0, bregman=0.5)
+    first = run(config, progress=False)
+    torch.rand(7)  # the world's random numbers moved on; the run must not care
+    second = run(config, progress=False, again=True)
+    assert comparable(first) == comparable(second)
+    found = run(config, progress=False)
+    assert found["made"] == second["made"]  # read, not run
+    stored = records.predictions(found)
+    assert stored["dev"]["sst"].shape == (40, 5) and stored["test"]["sst"].shape[1] == 5
+
+
+@pytest.mark.parametrize("stop_at", [1, 7, 8, 13])
+def test_an_interrupted_run_goes_on_to_the_same_end(tmp_path, stop_at):
+    config = small("B4", epochs=2, smart_options={"eps": 1e-2, "sigma": 1e-2, "step_size": 1.0})
+    whole = prepare(config)
+    whole.trainer.run()
+    cut = prepare(config)
+
+    class Cut(Exception):
+        pass
+
+    def stop(trainer):
+        if trainer.step == stop_at:
+            checkpoint.save(tmp_path, trainer.state_dict())
+            raise Cut
+
+    with pytest.raises(Cut):
+        cut.trainer.run(stop)
+    torch.manual_seed(99)
+    resumed = prepare(config)
+    state, _ = checkpoint.load(tmp_path)
+    resumed.trainer.load_state_dict(state)
+    resumed.trainer.run()
+    for (name, a), b in zip(whole.model.state_dict().items(), resumed.model.state_dict().values()):
+        assert torch.equal(a, b), name
+    assert whole.trainer.curve == resumed.trainer.curve
+    assert [e["scores"] for e in whole.trainer.history] == [e["scores"] for e in resumed.trainer.history]
+
+
+def test_micro_batches_give_the_same_gradient():
+    config = small("S10-multi", hidden_dropout=0.0, head_dropout=0.0, precision="float32")
+    grads = []
+    for micro in (None, 3):
+        made = prepare(config, micro_batch=micro)
+        made.trainer._gradients([made.trainer.feeds["qqp"].next()])
+        grads.append({name: p.grad.clone() for name, p in made.model.named_parameters() if p.grad is not None})
+    for name, g in grads[0].items():
+        assert torch.allclose(g, grads[1][name], rtol=1e-4, atol=1e-6), name
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_says_where():
+    made = prepare(small())
+    with torch.no_grad():
+        made.model.heads["sst"][-1].bias.fill_(float("nan"))
+    with pytest.raises(MinbertError, match=r"loss of sst is not finite at step 1 .*epoch 1"):
+        made.trainer.run()
+
+
+def test_a_learners_parts_are_used_and_the_record_says_so():
+    called = []
+
+    def attention(q, k, v, mask=None):
+        called.append(1)
+        scores = q @ k.transpose(-2, -1) / q.size(-1) ** 0.5
+        if mask is not None:
+            scores = scores.masked_fill(~mask, -1e9)
+        return scores.softmax(-1) @ v
+
+    class AdamW(torch.optim.SGD):
+        def __init__(self, params, **settings):
+            super().__init__(params, lr=settings["lr"])
+
+    record = run(small(epochs=1), yours={"scaled_dot_product_attention": attention, "AdamW": AdamW}, progress=False)
+    assert called and record["made_with"] == ["AdamW", "scaled_dot_product_attention"]
+    assert records.find(small(epochs=1)) is None  # hers is no record of the system
+
+
+def test_a_task_without_data_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setenv("MINBERT_HOME", str(tmp_path / "empty"))
+    with pytest.raises(MinbertError, match="minbert data"):
+        prepare(system("C2", "mini"))
+
+
+# ---- checkpoints
+
+
+def nests(tensor=st.just("tensor")):
+    leaves = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=4), tensor)
+    return st.recursive(leaves, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)), max_leaves=8)
+
+
+@settings(max_examples=50, deadline=None)
+@given(nest=nests())
+def test_any_nest_comes_back_from_disk(tmp_path_factory, nest):
+    def fill(value):
+        if value == "tensor":
+            return torch.randn(2, 3)
+        if isinstance(value, dict):
+            return {k: fill(v) for k, v in value.items()}
+        return [fill(v) for v in value] if isinstance(value, list) else value
+
+    folder = tmp_path_factory.mktemp("nest")
+    state = {"all": fill(nest), 3: "a key that is no string"}
+    checkpoint.save(folder, state)
+    back, damaged = checkpoint.load(folder)
+    assert not damaged and str(back) == str(state)
+
+
+@settings(max_examples=60, deadline=None)
+@given(place=st.floats(0, 1), how=st.sampled_from(["flip", "cut", "zero"]))
+def test_a_damaged_checkpoint_is_never_taken_for_whole(tmp_path_factory, place, how):
+    folder = tmp_path_factory.mktemp("damage")
+    checkpoint.save(folder, {"x": torch.arange(50.0), "n": 1})
+    checkpoint.save(folder, {"x": torch.arange(50.0), "n": 2})
+    path = folder / checkpoint.CURRENT
+    raw = bytearray(path.read_bytes())
+    at = min(int(place * len(raw)), len(raw) - 1)
+    if how == "cut":
+        raw = raw[:at]
+    else:
+        raw[at] = raw[at] ^ 0x41 if how == "flip" else 0
+    same = bytes(raw) == path.read_bytes()
+    path.write_bytes(bytes(raw))
+    state, damaged = checkpoint.load(folder)
+    assert state["n"] == (2 if same else 1) or json.dumps(state["n"]) == "2" and torch.equal(state["x"], torch.arange(50.0))
+    assert bool(damaged) == (state["n"] == 1)
+
+
+# ---- sweeps
+
+
+def test_a_grid_is_every_combination_and_a_search_draws_between():
+    configs = sweep.grid("C2", {"lr": [1e-5, 2e-5], "batch_size": [8, 16]}, seeds=(0, 1))
+    assert len(configs) == 8 and len({config.key() for config in configs}) == 8
+    drawn = sweep.random_search("C2", {"lr": [1e-5, 1e-3], "pooling": ["cls", "mean"]}, 20)
+    assert all(1e-5 <= c.lr <= 1e-3 and c.pooling in ("cls", "mean") for c in drawn)
+    assert sweep.random_search("C2", {"lr": [1e-5, 1e-3]}, 3) == sweep.random_search("C2", {"lr": [1e-5, 1e-3]}, 3)
+
+
+def test_two_workers_one_of_them_killed_leave_no_run_out(tmp_path):
+    configs = sweep.grid("C2", {"lr": [1e-4, 2e-4, 3e-4]}, seeds=(0,), **SMALL)
+    listed = tmp_path / "configs.json"
+    listed.write_text(json.dumps([config.to_dict() for config in configs]))
+    command = [sys.executable, "-m", "minbert_lib.lab.sweep", str(listed)]
+    victim = subprocess.Popen(command, env=os.environ)
+    time.sleep(4)
+    victim.send_signal(signal.SIGKILL)
+    victim.wait()
+    found = sweep.run_all(configs, workers=2)
+    assert [record["config"]["lr"] for record in found] == [1e-4, 2e-4, 3e-4]
+    assert sweep.plan(configs)["to_do"] == 0
+
+
+def test_a_plan_counts_before_anything_starts():
+    configs = sweep.grid("C2", {"lr": [1e-4]}, seeds=(0, 1), **SMALL)
+    run(configs[0], progress=False)
+    facts = sweep.plan(configs)
+    assert (facts["runs"], facts["recorded"], facts["to_do"]) == (2, 1, 1) and facts["seconds"] > 0
+    assert "2 runs, 1 of them recorded" in sweep.plan_text(configs)
+
+
+# ---- the board
+
+
+def test_the_board_shows_every_system_and_the_records_it_rests_on():
+    for seed in (0, 1):
+        run(small(seed=seed), progress=False)
+    frame = board.board("tiny", [records.own_folder()])
+    row = frame[frame.system == "C2"].iloc[0]
+    assert len(frame) == len(SYSTEMS) and row.records == 2 and row.seeds == 2 and "limit" in row.setting
+    assert np.isclose(row.published_sst, 0.531, atol=0.01) and "C2" in board.as_text(frame)
+
+
+def test_build_model_gives_the_reports_sizes():
+    multi = build_model(small("S10-multi")).parameter_count()
+    triple = build_model(small("S10-triple")).parameter_count()
+    assert 2.9 < triple / multi < 3.01
