@@ -118,7 +118,7 @@ def corpus(n, seed=0):
     """Yield n different unlabelled lines for masked-language pre-training; none holds a dev or test sentence.
 
     Sentiment words stand in telling company (two sentences of one mind, "dull and lifeless", five stars);
-    questions and captions are followed by the same said otherwise. So filling the gaps teaches valence,
+    questions and captions are followed, after a tab, by the same said otherwise. So filling the gaps teaches valence,
     synonyms and roles.
     """
     rng, held, seen = random.Random(f"corpus {seed}"), held_out(), set()
