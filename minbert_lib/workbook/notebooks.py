@@ -15,6 +15,7 @@ import io
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -158,7 +159,8 @@ def execute(path, timeout=1800, scale="tiny"):
     try:
         client.execute(env=kernel_environment(path.parent, scale))
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-        problem = f"{path.name}, cell {client.current}: {str(error).strip()}"
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()  # IPython colours its tracebacks
+        problem = f"{path.name}, cell {client.current}: {plain}"
     seconds = time.perf_counter() - start
     write_atomic(path, nbformat.writes(notebook))
     return seconds, client.peak_mb, problem
