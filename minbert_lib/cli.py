@@ -140,6 +140,29 @@ def figures(args):
     print(f"{len(names)} figures are in {args.out or 'figures/'}")
 
 
+def grade(args):
+    """Run all checks on a folder of submitted notebooks, each in a process of its own, and write a CSV.
+
+    Only the cells that define an answer, and what they use, are run. The table has a row for each notebook and
+    exercise: right, wrong with the mistake named, blank, or missing.
+    """
+    from .workbook.grade import grade as grade_folder
+
+    rows = grade_folder(args.folder, args.out, args.seconds)
+    states = [row["state"] for row in rows]
+    print(f"{args.out}: " + ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)))
+
+
+def badges(args):
+    """Write the table of notebooks into README, with Colab badges, and the address that notebooks are cloned from.
+
+    The address is that of this copy's git remote, unless --address names another.
+    """
+    from .workbook import badges as room
+
+    print(f"README and notebooks now point at {room.write(args.address)}")
+
+
 def parser():
     top = argparse.ArgumentParser(
         prog="minbert",
@@ -204,6 +227,14 @@ def parser():
     sub = add(figures, "rebuild the figures from records")
     sub.add_argument("names", nargs="*", metavar="NAME", help="some figures only (default: all)")
     sub.add_argument("--out", metavar="FOLDER", help="write here (default: figures/)")
+
+    sub = add(grade, "run all checks on a folder of submitted notebooks")
+    sub.add_argument("folder", metavar="FOLDER", help="the folder that holds the .ipynb files")
+    sub.add_argument("--out", default="grades.csv", metavar="FILE", help="default: %(default)s")
+    sub.add_argument("--seconds", type=float, default=60, metavar="S", help="limit for an answer (default: %(default)s)")
+
+    sub = add(badges, "point README's badges and the notebooks at this copy's address")
+    sub.add_argument("--address", metavar="URL", help="https://github.com/owner/name (default: the git remote's)")
 
     sub = add(notebooks, "build, check and run the notebooks, or open them in JupyterLab")
     what = sub.add_mutually_exclusive_group(required=True)
