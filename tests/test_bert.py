@@ -144,7 +144,8 @@ SENTENCES = [
 
 
 def test_equals_hugging_face_on_a_real_checkpoint(minilm):
-    ours, theirs = BertModel.from_pretrained(minilm).eval(), transformers.BertModel.from_pretrained(minilm, dtype=torch.float32).eval()
+    ours = BertModel.from_pretrained(minilm).eval()
+    theirs = transformers.BertModel.from_pretrained(minilm, dtype=torch.float32).eval()
     coded = transformers.BertTokenizerFast.from_pretrained(minilm)(SENTENCES, padding=True, return_tensors="pt")
     mine = ours(coded["input_ids"], coded["attention_mask"], coded["token_type_ids"])
     other = theirs(**coded)

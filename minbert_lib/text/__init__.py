@@ -1,7 +1,7 @@
 """Words → batches. Knows nothing of models or learning."""
 
 from .batching import Batch, Dataset, pad
-from .rows import Example, Rows, read_file, read_rows
+from .rows import Example, Rows, iter_file, read_file, read_rows
 from .tasks import SPLITS, TASKS, Task
 from .tokenizer import Tokenizer, truncate
 
@@ -14,6 +14,7 @@ __all__ = [
     "TASKS",
     "Task",
     "Tokenizer",
+    "iter_file",
     "pad",
     "read_file",
     "read_rows",

@@ -15,7 +15,7 @@ import torch
 
 from ..errors import MinbertError
 from .tasks import TASKS
-from .tokenizer import truncate
+from .tokenizer import TRUNCATIONS, truncate
 
 POOL = 50  # batches that are sorted by length together
 PAIRS = ("cross", "separate")
@@ -66,6 +66,10 @@ class Dataset:
             raise MinbertError(f"there is no task called {rows.task!r}")
         if pair not in PAIRS or order not in ORDERS:
             raise MinbertError(f"a pair is one of {PAIRS} in one of the orders {ORDERS}, not {pair!r}, {order!r}")
+        if max_length < 8 or truncation not in TRUNCATIONS:
+            raise MinbertError(f"max_length={max_length}, truncation={truncation!r}: at least 8, and one of {TRUNCATIONS}")
+        if not rows.examples:
+            raise MinbertError(f"{rows.path}: no rows of {rows.task} are left to make a dataset of")
         self.rows, self.tokenizer, self.task = rows, tokenizer, rows.task
         self.max_length, self.truncation, self.order = max_length, truncation, order
         self.pair = pair if TASKS[rows.task].is_pair else "none"
@@ -114,6 +118,8 @@ class Dataset:
             rows = [self._one(self.texts[0][i]) for i in index]
         else:
             pairs = [(self.texts[0][i], self.texts[1][i]) for i in index]
+            if order == "random" and rng is None:
+                raise MinbertError("order='random' needs a random generator: pass rng to batch()")
             if order != "given":
                 flip = rng.random(len(pairs)) < 0.5 if order == "random" else np.ones(len(pairs), bool)
                 pairs = [(v, u) if turned else (u, v) for (u, v), turned in zip(pairs, flip)]
@@ -135,8 +141,7 @@ class Dataset:
     def _two(self, u, v):
         room = self.max_length - 3
         if len(u) + len(v) > room:  # the longer one gives way first
-            short = min(len(u), len(v), room // 2)
-            u, v = (truncate(ids, max(short, room - len(other)), self.truncation) for ids, other in ((u, v), (v, u)))
+            u = truncate(u, max(room - len(v), room // 2), self.truncation)
             v = truncate(v, room - len(u), self.truncation)
         sep = self.tokenizer.sep_id
         return [self.tokenizer.cls_id, *u, sep, *v, sep], [0] * (len(u) + 2) + [1] * (len(v) + 1)

@@ -9,6 +9,8 @@ import csv
 import gzip
 import io
 import math
+import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -65,38 +67,51 @@ def read_rows(task, split, folder, limit=None):
 
 def read_file(path, task, split="dev", limit=None):
     """Read any file in the course's format as rows of `task`."""
-    path, spec = Path(path), TASKS[task]
-    examples, problems = [], []
-    allowed = KNOWN_BAD_ROWS.get(path.name.removesuffix(".gz"), 0)
-    table = csv.DictReader(io.StringIO(_text(path), newline=""), delimiter="\t")
-    columns = ("id", *spec.text_columns, *(() if split == "test" else (spec.label_column,)))
-    missing = [name for name in columns if name not in (table.fieldnames or ())]
-    if missing:
-        raise MinbertError(f"{path}:1: the header has no column {missing[0]!r} (it has: {_short(table.fieldnames)})")
-    try:
-        for row in table:
-            reason, example = _example(row, spec, split)
-            if example is not None:
-                examples.append(example)
-                continue
-            problems.append(f"{path}:{table.line_num}: {reason}")
-            if len(problems) > allowed:
-                raise MinbertError(f"{problems[-1]} (mend or remove this row)")
-    except csv.Error as error:
-        raise MinbertError(f"{path}:{table.line_num + 1}: not a readable row ({error})") from error
+    path, problems = Path(path), []
+    examples = list(iter_file(path, task, split, problems))
     if not examples:
         raise MinbertError(f"{path}: holds no rows")
     return Rows(task, split, examples[:limit], path, sha256(path), problems)
 
 
+def iter_file(path, task, split="dev", problems=None):
+    """The examples of a file one by one, in constant memory; known bad rows are told in the list `problems`."""
+    if task not in TASKS:
+        raise MinbertError(f"there is no task called {task!r}: tasks are {', '.join(TASKS)}")
+    path, spec = Path(path), TASKS[task]
+    problems = [] if problems is None else problems
+    allowed = KNOWN_BAD_ROWS.get(path.name.removesuffix(".gz"), 0)
+    with _opened(path) as file:
+        table = csv.DictReader(file, delimiter="\t", strict=True)
+        columns = ("id", *spec.text_columns, *(() if split == "test" else (spec.label_column,)))
+        try:
+            missing = [name for name in columns if name not in (table.fieldnames or ())]
+            if missing:
+                raise MinbertError(f"{path}:1: the header has no column {missing[0]!r} (it has: {_short(table.fieldnames)})")
+            for row in table:
+                reason, example = _example(row, spec, split)
+                if example is not None:
+                    yield example
+                    continue
+                problems.append(f"{path}:{table.line_num}: {reason}")
+                if len(problems) > allowed:
+                    raise MinbertError(f"{problems[-1]} (mend or remove this row)")
+        except csv.Error as error:
+            raise MinbertError(f"{path}:{table.line_num + 1}: not a readable row ({error})") from error
+
+
 def _example(row, spec, split):
     """(None, Example) for a good row, (reason, None) for a bad one."""
+    if None in row:
+        return f"{len(row[None])} more fields than the header has columns", None
     texts = tuple((row[name] or "").strip() for name in spec.text_columns)
     if not (row["id"] or "").strip():
         return "the id is empty", None
     for name, text in zip(spec.text_columns, texts):
         if not text:
             return f"the column {name!r} is empty", None
+        if "\0" in text:
+            return f"the column {name!r} holds a zero byte: not a text file", None
         if len(text) > MAX_FIELD:
             return f"the column {name!r} holds {len(text):,} characters: a quote was probably not closed", None
     if split == "test" and not row.get(spec.label_column):
@@ -114,20 +129,31 @@ def _example(row, spec, split):
     return None, Example(row["id"].strip(), texts, label)
 
 
-def _text(path):
-    """The file as text, or one line that says why it is none."""
+@contextmanager
+def _opened(path):
+    """The file as text; what turns out to be no text, or only a part of a file, is told in one line."""
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        if b"\0" in raw:
-            raise MinbertError(f"{path}: not a text file (it holds zero bytes)")
-        return raw.decode("utf-8-sig")
-    except (gzip.BadGzipFile, EOFError) as error:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as raw:
+            if b"\0" in raw.read(4096):
+                raise MinbertError(f"{path}: not a text file (it holds zero bytes)")
+            raw.seek(0)
+            yield io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise MinbertError(f"{path}: a damaged or incomplete gzip file; fetch it again") from error
     except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise MinbertError(f"{path}:{line}: not UTF-8 text") from error
+        raise MinbertError(f"{path}:{_first_bad_line(path)}: not UTF-8 text") from error
     except OSError as error:
         raise MinbertError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _first_bad_line(path):
+    with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as raw:
+        for number, line in enumerate(raw, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return 1
 
 
 def _short(names):

@@ -4,17 +4,20 @@ The `tokenizers` package does the work (it is not the lesson), built from a chec
 will do. Ids come without [CLS] and [SEP]: `batching` adds them, because where they go depends on how a pair is read.
 """
 
+import json
 from pathlib import Path
 
 from tokenizers import BertWordPieceTokenizer
 
 from ..errors import MinbertError
 
+TRUNCATIONS = ("end", "middle")
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 class Tokenizer:
-    def __init__(self, folder, lowercase=True):
+    def __init__(self, folder, lowercase=None):
+        """`lowercase` None: as the checkpoint's tokenizer_config.json says; without one, yes."""
         path = Path(folder)
         self.path = path if path.suffix == ".txt" else path / "vocab.txt"
         if not self.path.is_file():
@@ -27,6 +30,7 @@ class Tokenizer:
         missing = [word for word in SPECIALS if word not in self.vocab]
         if missing:
             raise MinbertError(f"{self.path}: the vocabulary has no {missing[0]}")
+        lowercase = _lowercases(self.path.with_name("tokenizer_config.json")) if lowercase is None else lowercase
         self._words = words
         self._pieces = BertWordPieceTokenizer(vocab=self.vocab, lowercase=lowercase)
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (self.vocab[word] for word in SPECIALS)
@@ -46,16 +50,26 @@ class Tokenizer:
         return " ".join(self.tokens(ids)).replace(" ##", "")
 
 
+def _lowercases(path):
+    """Does this checkpoint want small letters? Only a cased BERT's tokenizer_config.json says no."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8")).get("do_lower_case", True) is not False
+    except FileNotFoundError:
+        return True
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise MinbertError(f"{path}: not a readable table of settings ({error})") from error
+
+
 def truncate(ids, length, where="end"):
     """Keep `length` ids: the first ones, or (`where="middle"`) the first quarter and the last three quarters of the room.
 
     A film review often gives its verdict in the last sentence, which cutting at the end throws away.
     """
+    if where not in TRUNCATIONS:
+        raise MinbertError(f"truncation is 'end' or 'middle', not {where!r}")
     if len(ids) <= length:
         return ids
     if where == "end":
         return ids[:length]
-    if where != "middle":
-        raise MinbertError(f"truncation is 'end' or 'middle', not {where!r}")
     head = length // 4
     return ids[:head] + ids[len(ids) - (length - head) :]
