@@ -597,3 +597,31 @@ def test_not_finite_names_the_task(what):
 def test_wrong_settings_are_named(wrong):
     with pytest.raises(MinbertError, match=next(iter(wrong))):
         SmartRegularizer(Toy("sst"), **wrong)
+
+
+@pytest.mark.parametrize("direction", ["pass", "clean"])
+def test_the_ascent_computes_no_gradient_of_a_weight(direction, monkeypatch):
+    """Backward to the input alone is half of a backward: no product for a weight, whichever kernel multiplies."""
+    from minbert_lib.model import fast
+
+    products = []
+    monkeypatch.setattr(fast, "onednn_is_faster", lambda: True)
+    monkeypatch.setattr(
+        fast, "product", lambda a, b, bias=None: (products.append(1), F.linear(a, b, bias))[1]
+    )
+    model, batch = tiny_bert(("sst",)), make_batch("sst")
+    embedded = model.embed(batch)
+    outputs = model.predict_from(embedded, batch)
+    forward = len(products)
+    products.clear()
+    smart = SmartRegularizer(model, direction=direction, **LARGE)
+    penalty = smart(batch, embedded, outputs)
+    assert len(products) == forward * (
+        3 if direction == "pass" else 2
+    )  # (pass and) back, then the perturbed pass
+    products.clear()
+    penalty.backward()
+    assert (
+        len(products) == 4 * forward - 3
+    )  # x̃ is a constant: nothing goes further than its first layer's q, k, v
+    assert all(p.requires_grad for p in model.parameters())

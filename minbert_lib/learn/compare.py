@@ -51,6 +51,19 @@ def has_dropout(model):
 
 
 @contextmanager
+def frozen(model):
+    """Inside, no graph asks for a gradient of a parameter."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    for p in trained:
+        p.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for p in trained:
+            p.requires_grad_(True)
+
+
+@contextmanager
 def without_dropout(model):
     training = [module for module in model.modules() if module.training]
     for module in training:

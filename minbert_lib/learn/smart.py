@@ -46,7 +46,7 @@ from torch.nn import functional as F
 from ..errors import MinbertError
 from ..text.batching import Batch
 from ..text.tasks import TASKS
-from .compare import compared, divergence, has_dropout, random_state, symmetric_kl, take, wide
+from .compare import compared, divergence, frozen, has_dropout, random_state, symmetric_kl, take, wide
 
 __all__ = ["SmartRegularizer", "ascent_step", "symmetric_kl"]
 VISIBLE = 1e-3  # smaller perturbations of an embedding are lost in bfloat16
@@ -214,7 +214,7 @@ class SmartRegularizer:
         """∇ of ℓ by the noise alone: no parameter's gradient is computed."""
         boost = 2.0 ** round(math.log2(len(target) / self.sigma))  # a power of two changes no digit
         noise = noise.detach().requires_grad_()
-        with torch.enable_grad(), self._pass(self.sigma, side.rng):
+        with torch.enable_grad(), frozen(self.model), self._pass(self.sigma, side.rng):
             outputs = self.model.predict_from(x + noise, side.batch)
             loss = divergence(outputs, target, side.kind, self.reduction) * boost
             return torch.autograd.grad(loss, noise)[0] / boost

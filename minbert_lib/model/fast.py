@@ -38,6 +38,16 @@ def product(a, b, bias=None):
     return torch.ops.mkldnn._linear_pointwise(a, b, bias, "none", [], "")
 
 
+def wanted(ctx, place):
+    """Is this gradient asked for in the present backward? One to the input alone (SMART's ascent) spares the weights'."""
+    if not ctx.needs_input_grad[place]:
+        return False
+    try:
+        return torch._C._will_engine_execute_node(ctx.next_functions[place][0])
+    except RuntimeError:  # the engine's answer for a weight that is itself what was asked for
+        return True
+
+
 class OneDNNLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, weight, bias):
@@ -49,7 +59,7 @@ class OneDNNLinear(torch.autograd.Function):
     def backward(ctx, grad):
         x, weight = ctx.saved_tensors
         rows = grad.flatten(0, -2)  # (n, m)
-        needed = ctx.needs_input_grad
+        needed = [wanted(ctx, place) for place in range(3)]
         return (
             product(rows, weight.t()).view(x.shape) if needed[0] else None,
             product(rows.t(), x.flatten(0, -2).t()) if needed[1] else None,
