@@ -5,10 +5,8 @@ The answers are texts in tests/answers/, run as notebook cells would be, so that
 
 import importlib
 import itertools
-import linecache
 
 import pytest
-import torch
 
 from minbert_lib.workbook import desk, keep, source
 from minbert_lib.workbook.exercises import EXERCISES
@@ -26,6 +24,8 @@ CATALOGUE = {  # exercise → file of answers, least number of wrong ones
     "task_chances": ("task_chances", 5),
     "symmetric_kl": ("symmetric_kl", 5),
     "ascent_step": ("ascent_step", 5),
+    "mask_tokens": ("mask_tokens", 5),
+    "mlm_loss": ("mlm_loss", 5),
     "average_predictions": ("average_predictions", 5),
     "greedy_ensemble": ("greedy_ensemble", 5),
 }
@@ -42,11 +42,7 @@ def own_progress(tmp_path, monkeypatch):
 
 def cell(text, space=None):
     """Run a text as a notebook cell: in one namespace, its lines known to Python by a name of their own."""
-    name = f"<cell {next(numbers)}>"
-    linecache.cache[name] = (len(text), None, text.splitlines(True), name)
-    space = keep.namespace(EXERCISES) if space is None else space
-    exec(compile(text, name, "exec"), space)
-    return space
+    return keep.run_text(text, f"<cell {next(numbers)}>", keep.namespace(EXERCISES) if space is None else space)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

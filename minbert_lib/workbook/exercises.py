@@ -17,6 +17,7 @@ from .checks_baseline import check_accuracy, check_confusion, check_dropout
 from .checks_bert import check_multi_head
 from .checks_ensemble import check_average, check_greedy
 from .checks_layer import check_embeddings, check_layer
+from .checks_mlm import check_mask_tokens, check_mlm_loss
 from .checks_pairs import check_pair_features, check_task_chances
 from .checks_smart import check_ascent_step, check_symmetric_kl
 
@@ -129,6 +130,19 @@ EXERCISES = {exercise.name: exercise for exercise in [
         ("Up the gradient, and then back into the ball. The norm belongs to one sentence: over its words and their width.",
          "largest = gradient.abs().amax((1, 2), keepdim=True), kept above 0; (noise + step_size * gradient / largest).clamp(-radius, radius)."),
         check_ascent_step, "minbert_lib.learn:ascent_step"),
+    Exercise(
+        "mask_tokens", "07", 3, 25,
+        r"P(\text{hidden}) = share, \qquad \text{hidden} \to [\mathrm{MASK}]\ 80\,\%,\ \text{another word}\ 10\,\%,\ \text{itself}\ 10\,\%",
+        ("First where a word may be hidden at all, then a draw for each place, then what becomes of it. What are the labels elsewhere?",
+         "may = attention_mask & ~special; hidden = may & (torch.rand(input_ids.shape) < share); labels = input_ids.masked_fill(~hidden, -100); "
+         "one more torch.rand decides: below .8 mask_id, below .9 a word drawn among ordinary ids, else unchanged."),
+        check_mask_tokens, "minbert_lib.text.masking:mask_tokens"),
+    Exercise(
+        "mlm_loss", "07", 2, 15,
+        r"-\frac{1}{n} \sum_{i\,:\,labels_i \ne -100} \log p(labels_i \mid hidden_i)",
+        ("The head is large: a number for every word of the vocabulary. At which places do you need it?",
+         "asked = labels != -100; F.cross_entropy(head(hidden[asked]), labels[asked]); and 0 where nothing is asked."),
+        check_mlm_loss, "minbert_lib.model.mlm:mlm_loss"),
     Exercise(
         "average_predictions", "10", 1, 5,
         r"\bar p = \frac1M \sum_{i=1}^{M} p_i",

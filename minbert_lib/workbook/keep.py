@@ -35,7 +35,7 @@ def load():
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         entries = {k: v for k, v in kept["exercises"].items() if isinstance(v, dict)}
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         entries = {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         show(Note("note", f"Your progress file {path} cannot be read; starting a new one beside it.", ["The old one ends in .old."]))
@@ -60,7 +60,7 @@ def update(name, **changes):
             entry = {**entries.get(name, {}), **changes, "when": time.strftime("%Y-%m-%d %H:%M:%S")}
             entries[name] = entry
             files.write_atomic(path, json.dumps({"version": 1, "exercises": entries}, indent=1, ensure_ascii=False))
-    except MinbertError as error:
+    except (MinbertError, OSError) as error:
         if not _unsaved:
             show(Note("note", f"Progress is kept only while this notebook runs: {error}"))
         _unsaved[name] = {**load().get(name, {}), **changes}
@@ -93,10 +93,14 @@ def rebuild(name, exercises, kept, inside=()):
     for other, value in list(space.items()):
         if isinstance(value, _Later):
             space[other] = rebuild(other, exercises, kept, (*inside, name)) if other in source else exercises[other].library()
-    filename = f"<your {name}>"
-    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)  # so that errors show her lines
-    exec(compile(source, filename, "exec"), space)
-    return space[name]
+    return run_text(source, f"<your {name}>", space)[name]
+
+
+def run_text(text, title, space):
+    """Run her text in a namespace, known to Python by a title, so that errors show her lines. Returns the namespace."""
+    linecache.cache[title] = (len(text), None, text.splitlines(True), title)
+    exec(compile(text, title, "exec"), space)
+    return space
 
 
 def used(name):
