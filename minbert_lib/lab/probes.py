@@ -45,12 +45,12 @@ def probe(train, labels, dev, classes):
     return ridge(train, labels, classes, PENALTIES[int(np.argmax(held))])(dev).argmax(1)
 
 
-def word_counts(texts, vocabulary=None, least=3):
-    """(n, words) how often each word occurs in each text, and the words; those seen in fewer than `least` texts are left out."""
+def word_counts(texts, vocabulary=None, most=1500):
+    """(n, words) how often each word occurs in each text, and the words: the `most` that occur in the most texts."""
     split = [text.lower().split() for text in texts]
     if vocabulary is None:
         seen = Counter(word for words in split for word in set(words))
-        vocabulary = sorted(word for word, count in seen.items() if count >= least)
+        vocabulary = sorted(sorted(seen, key=lambda word: (-seen[word], word))[:most])
     place = {word: number for number, word in enumerate(vocabulary)}
     counts = np.zeros((len(texts), len(vocabulary)), dtype=np.float32)
     for row, words in enumerate(split):

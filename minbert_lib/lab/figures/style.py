@@ -4,6 +4,7 @@ Notable choices: a white background of its own, so that a figure reads the same 
 that do not change, so that a figure rebuilt from the same records is the same file, byte for byte.
 """
 
+import sys
 from contextlib import contextmanager
 
 # Okabe & Ito's palette, in an order in which neighbours differ in brightness too
@@ -50,6 +51,11 @@ def use():
 
     matplotlib.rcParams.update(RC)
     matplotlib.rcParams["axes.prop_cycle"] = cycler(color=COLOURS)
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell is not None:  # else a figure that pyplot has not made shows as text
+        from IPython.core.pylabtools import select_figure_formats
+
+        select_figure_formats(shell, {"png"})
 
 
 @contextmanager
