@@ -129,6 +129,6 @@ def test_a_learners_own_attention_is_what_runs():
     ids = torch.randint(1, 50, (2, 5))
     out = bert.eval()(ids)
     assert len(calls) == 2
-    assert torch.equal(out.last_hidden_state, twin(ids).last_hidden_state)
+    torch.testing.assert_close(out.last_hidden_state, twin(ids).last_hidden_state)  # the fused kernel rounds otherwise
     bert.train()(ids)  # hers takes no dropout, and is not asked to
     assert len(calls) == 4

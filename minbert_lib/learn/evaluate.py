@@ -20,16 +20,16 @@ def predict(model, dataset, device="cpu", precision="float32", both_orders=False
     model.eval()
     parts, places, loss = [], [], 0.0
     orders = ("given", "reversed") if both_orders and dataset.pair != "none" else ("given",)
-    for index in dataset.in_order(0, tokens):
-        total = 0
-        for order in orders:
-            batch = dataset.batch(index, order=order).to(device)
-            with autocast(device, precision):
+    with autocast(device, precision):  # one for all batches: it brings the weights to 16 bits once
+        for index in dataset.in_order(0, tokens):
+            total = 0
+            for order in orders:
+                batch = dataset.batch(index, order=order).to(device)
                 outputs = model(batch).float()
-            loss += float("nan") if batch.labels is None else task_loss(outputs, batch, "mean").item() * len(index)
-            total = total + outputs
-        parts.append(predictions_from(total / len(orders), dataset.task).cpu().numpy())
-        places.append(index)
+                loss += float("nan") if batch.labels is None else task_loss(outputs, batch, "mean").item() * len(index)
+                total = total + outputs
+            parts.append(predictions_from(total / len(orders), dataset.task).cpu().numpy())
+            places.append(index)
     model.train(was_training)
     joined = np.concatenate(parts)
     ordered = np.empty_like(joined)

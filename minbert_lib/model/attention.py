@@ -22,10 +22,17 @@ def scaled_dot_product_attention(q, k, v, mask=None, dropout=0.0):
     return weights @ v  # (…, Lq, dv)
 
 
+def fused_attention(q, k, v, mask=None, dropout=0.0):
+    """The same, by PyTorch's fused kernel where that is faster. In 16 bits on a CPU its backward takes four times as long."""
+    if q.device.type == "cpu" and q.dtype in (torch.bfloat16, torch.float16):
+        return scaled_dot_product_attention(q, k, v, mask, dropout)
+    return F.scaled_dot_product_attention(q, k, v, mask, dropout)
+
+
 class MultiHeadAttention(nn.Module):
     """Several attentions side by side, each in its own slice of the width."""
 
-    attention = staticmethod(scaled_dot_product_attention)  # a learner's own function may take its place
+    attention = staticmethod(fused_attention)  # a learner's own function may take its place
 
     def __init__(self, config):
         super().__init__()
