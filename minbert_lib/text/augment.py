@@ -80,8 +80,8 @@ def swap(texts, options, scale, rng):
     share = options.get("share", 0.1)
     for text in texts:
         words = text.split()
-        for _ in range(max(1, round(share * len(words))) if len(words) > 1 else 0):
-            place = rng.randrange(len(words) - 1)
+        count = min(len(words) - 1, max(1, round(share * len(words))))
+        for place in rng.sample(range(len(words) - 1), count):  # no place twice, or one swap would undo another
             words[place : place + 2] = words[place + 1], words[place]
         yield " ".join(words)
 
