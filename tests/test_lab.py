@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from minbert_lib.errors import MinbertError
 from minbert_lib.lab import RunConfig, board, records, run, sweep, system
 from minbert_lib.lab.config import parse_setting
-from minbert_lib.lab.run import build_model, prepare
+from minbert_lib.lab.build import build_model, prepare
 from minbert_lib.lab.systems import SYSTEMS
 from minbert_lib.learn import checkpoint
 

@@ -20,9 +20,9 @@ from ..model.multitask import MultitaskModel
 from ..text import Dataset, Rows, Tokenizer, iter_file
 from ..text.rows import find_file
 from . import records
+from .build import MODEL_FIELDS
 from .config import RunConfig
 from .ensemble import average_predictions
-from .run import MODEL_FIELDS
 from .submission import STEMS, check_submission, write_submission
 
 CHUNK = 4096  # examples

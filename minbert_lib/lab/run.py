@@ -2,7 +2,7 @@
 
 Notable choices:
 - A run that is recorded is not run again; one that was interrupted goes on from its last checkpoint, bit for bit on a CPU.
-- `prepare` builds everything and `run` drives it, so that a notebook can hold the pieces in its hands.
+- `build.prepare` makes everything and `run` drives it, so that a notebook can hold the pieces in its hands.
 - The dev scores are those of the best epoch (one epoch for all tasks); the best of each task by itself is recorded apart, and so named.
 - `yours` puts a learner's own attention or AdamW in; the record says so.
 """
@@ -13,11 +13,9 @@ import resource
 import shutil
 import sys
 import time
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-import numpy as np
 import torch
 from tqdm.auto import tqdm
 
@@ -25,34 +23,16 @@ from .. import __version__
 from ..errors import MinbertError
 from ..files import locked, write_atomic
 from ..home import scale
-from ..learn import AdamW, BregmanProximal, SmartRegularizer, checkpoint, groups
+from ..learn import checkpoint
 from ..learn.evaluate import evaluate, predict
 from ..learn.metrics import decide, means
-from ..learn.precision import choose
-from ..learn.trainer import Trainer
-from ..model import BertModel
-from ..model.multitask import MultitaskModel
 from ..model.weights import save as save_weights
-from ..text import TASKS, Dataset, Tokenizer, read_rows
+from ..text import TASKS
 from . import records, stats
+from .build import dataset, prepare
 
 CHECKPOINT_SECONDS = 120
 METRIC = {"classes": "accuracy", "yes_no": "accuracy", "score": "pearson"}
-
-
-@dataclass
-class Prepared:
-    """All parts of a run, ready to go."""
-
-    config: object
-    model: MultitaskModel
-    tokenizer: Tokenizer
-    train: dict  # {task: Dataset}
-    dev: dict
-    trainer: Trainer
-    device: str
-    precision: str
-    notes: list
 
 
 def run(config, out=None, yours=None, progress=None, again=False, keep_weights=False, micro_batch=None, device=None):
@@ -88,111 +68,6 @@ def _same_run(record, config, folder):
     if record["key"] != config.key():
         raise MinbertError(f"{folder} holds another run ({record['name']}, {record['key']}): choose another --out")
     return record
-
-
-def prepare(config, yours=None, device=None, micro_batch=None):
-    """Read the data, build the model and the trainer."""
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    precision = choose(config.precision, device)
-    torch.manual_seed(config.seed)
-    place = scale(config.scale)
-    tokenizer = Tokenizer(place.weights)
-    train = {task: dataset(config, tokenizer, task, "train") for task in config.tasks}
-    dev = {task: dataset(config, tokenizer, task, "dev") for task in config.scored}
-    model = build_model(config, yours).to(device)
-    optimizer = build_optimizer(config, model, yours)
-    notes = [note for data in (*train.values(), *dev.values()) if (note := data.truncation_note())]
-    settings = dict(device=device, precision=precision, both_orders=config.both_orders)
-    trainer = Trainer(
-        model,
-        train,
-        optimizer,
-        evaluate=lambda model: evaluate(model, dev, **settings),
-        smart=_smart(config, model),
-        bregman=_bregman(config, model),
-        precision=precision,
-        micro_batch=micro_batch,
-        device=device,
-        **{name: getattr(config, name) for name in TRAINER_FIELDS},
-    )
-    return Prepared(config, model, tokenizer, train, dev, trainer, device, precision, notes)
-
-
-TRAINER_FIELDS = (
-    "epochs batch_size sampling epoch_of schedule warmup task_weights surgery unfreeze_per_epoch clip seed"
-).split()
-MODEL_FIELDS = (
-    "own_layers beside train_encoder pair features shared_pair hidden_layers activation head_dropout pooling sts_output sst_head"
-).split()
-
-
-def dataset(config, tokenizer, task, split, rows=None):
-    """One split as the config wants it read, cut and, where it asks for more, augmented."""
-    limit = {"train": config.limit, "dev": config.dev_limit}.get(split, {}).get(task)
-    rows = rows or read_rows(task, split, scale(config.scale).data, limit)
-    if split == "train" and task in config.augment:
-        from ..text.augment import augment
-
-        rows = augment(rows, config.augment[task], scale(config.scale), config.seed)
-    order = config.order if split == "train" else "given"
-    data = Dataset(rows, tokenizer, config.max_length, config.truncation, config.pair, order)
-    if split == "train" and config.soft_labels:
-        data.labels = soft_labels(config.soft_labels, task, len(data))
-    return data
-
-
-def soft_labels(folder, task, count):
-    """A teacher's predictions in place of labels: distillation."""
-    path = Path(folder) / f"{task}-train.npy"
-    if not path.is_file():
-        raise MinbertError(f"{path} is missing: soft_labels names a folder with one file of predictions a task")
-    values = np.load(path, allow_pickle=False).astype(np.float32)
-    if len(values) < count:
-        raise MinbertError(f"{path}: {len(values):,} predictions for {count:,} examples")
-    return values[:count]
-
-
-def build_model(config, yours=None):
-    """The encoder with its weights, and the heads the config asks for."""
-    yours = yours or {}
-    parts = {"attention": yours.get("scaled_dot_product_attention")}
-    parts |= {arg: yours[name] for arg, name in (("layer", "BertLayer"), ("embeddings", "BertEmbeddings")) if name in yours}
-    source = config.start or scale(config.scale).weights
-    if config.pretrain:
-        from .pretraining import pretrained
-
-        source = pretrained(config)
-    bert = BertModel.from_pretrained(source, config.hidden_dropout, config.attention_dropout, **parts)
-    tasks = tuple(dict.fromkeys((*config.tasks, *config.scored)))
-    return MultitaskModel(bert, tasks, **{name: getattr(config, name) for name in MODEL_FIELDS})
-
-
-def build_optimizer(config, model, yours=None):
-    layers = max((groups.depth_of(name, 0) or 0) for name, _ in model.named_parameters())
-    parts = groups.parameter_groups(
-        model.named_parameters(), config.lr, layers, config.weight_decay, config.layer_decay, config.embedding_lr,
-        config.head_lr, config.decay_all,
-    )  # fmt: skip
-    if config.optimizer == "torch":
-        return torch.optim.AdamW(parts, lr=config.lr, betas=config.betas, eps=config.eps, fused=True)
-    own = dict(lr=config.lr, betas=config.betas, eps=config.eps, correct_bias=config.correct_bias)
-    return (yours or {}).get("AdamW", _fused_adamw)(parts, **own)
-
-
-def _fused_adamw(parts, **settings):
-    return AdamW(parts, fused=True, **settings)
-
-
-def _smart(config, model):
-    if not any(np.atleast_1d(list(config.smart.values()) if isinstance(config.smart, dict) else config.smart)):
-        return None
-    return SmartRegularizer(model, weight=config.smart, seed=config.seed, **config.smart_options)
-
-
-def _bregman(config, model):
-    if not any(np.atleast_1d(list(config.bregman.values()) if isinstance(config.bregman, dict) else config.bregman)):
-        return None
-    return BregmanProximal(model, weight=config.bregman, **config.bregman_options)
 
 
 def _resume(trainer, folder):
@@ -252,7 +127,7 @@ def _record(made, made_with, wall):
         except MinbertError as error:
             made.notes.append(f"no test predictions for {task}: {error}")
     record = {
-        "version": VERSION,
+        "version": records.VERSION,
         "name": config.name,
         "key": config.key(),
         "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -283,9 +158,6 @@ def _record(made, made_with, wall):
         "curve": trainer.curve,
     }
     return record, {"dev": dev, "test": test}
-
-
-VERSION = records.VERSION
 
 
 def _keep(made, folder, record):
