@@ -28,6 +28,7 @@ from ..learn.evaluate import evaluate, predict
 from ..learn.metrics import decide, means
 from ..model.weights import save as save_weights
 from ..text import TASKS
+from ..text.inventory import origin
 from . import records, stats
 from .build import dataset, prepare
 
@@ -148,7 +149,7 @@ def _record(made, made_with, wall):
         "precision": made.precision,
         "packages": {"minbert": __version__, "torch": torch.__version__, "python": platform.python_version()},
         "data": {
-            f"{split}/{task}": data.rows.fingerprint() | {"truncated": data.truncated}
+            f"{split}/{task}": data.rows.fingerprint() | {"origin": origin(data.rows.path), "truncated": data.truncated}
             for split, sets in (("train", made.train), ("dev", made.dev))
             for task, data in sets.items()
         },

@@ -49,6 +49,13 @@ def state(file, folder):
     return State(file, path, "official" if official else "other", note, sha256)
 
 
+def origin(path, manifest=MANIFEST):
+    """What a record says of a data file: "official", or "other" where it is not what the manifest names (rebuilt, sampled, cut)."""
+    name = Path(path).name.removesuffix(".gz")
+    same = [file for file in manifest if file.name.rsplit("/")[-1] == name]
+    return "official" if any(fingerprint(Path(path), file)[1] for file in same) else "other"
+
+
 def part_of(path):
     """Where a download in progress is kept, so that it can go on after an interruption."""
     return path.with_name(f".{path.name}.part")
