@@ -31,7 +31,9 @@ def shell():
     shell = InteractiveShell.instance()
     guard.install(EXERCISES)
     run = lambda text: shell.run_cell(text, store_history=True, silent=False)
-    assert run("import math\nimport torch\nfrom torch import nn\nimport torch.nn.functional as F\nfrom minbert_lib.workbook import *").success
+    assert run(
+        "import math\nimport torch\nfrom torch import nn\nimport torch.nn.functional as F\nfrom minbert_lib.workbook import *"
+    ).success
     yield run, shell.user_ns
     InteractiveShell.clear_instance()
 
@@ -39,13 +41,18 @@ def shell():
 CHECK = f"{NAME} = check('{NAME}')"
 
 
-@pytest.mark.parametrize("text", [
-    "", "def scaled_dot_product_attention(q, k, v, mask=None):\n    return (q @", "def scaled_dot_product_attention(q, k, v, mask=nothing):\n    1",
-    "def scaled_dot_product_attention(q, k, v, mask=None):\n    raise NotImplementedError('here')",
-    "def scaled_dot_product_attention(q, k, v, mask=None):\n    '''Attention.'''\n    ...",
-    "def scaled_dot_product_attention(q, k, v, mask=None):\n    scores = ...\n    return scores @ v",
-    "from minbert_lib.model import scaled_dot_product_attention",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "def scaled_dot_product_attention(q, k, v, mask=None):\n    return (q @",
+        "def scaled_dot_product_attention(q, k, v, mask=nothing):\n    1",
+        "def scaled_dot_product_attention(q, k, v, mask=None):\n    raise NotImplementedError('here')",
+        "def scaled_dot_product_attention(q, k, v, mask=None):\n    '''Attention.'''\n    ...",
+        "def scaled_dot_product_attention(q, k, v, mask=None):\n    scores = ...\n    return scores @ v",
+        "from minbert_lib.model import scaled_dot_product_attention",
+    ],
+)
 def test_blank_is_loud_and_goes_on_with_the_library(shell, capsys, text):
     run, names = shell
     assert run(text).success
@@ -64,8 +71,10 @@ def test_wrong_then_right_then_mended_to_nonsense(shell, capsys):
     assert run(wrong).success and run(CHECK).success
     assert "not divided by √d" in capsys.readouterr().out and names[NAME] is model.scaled_dot_product_attention
     assert run("BIG = -1e9\ndef hide(s, mask):\n    return s if mask is None else s.masked_fill(~mask, BIG)").success
-    assert run("def scaled_dot_product_attention(q, k, v, mask=None):\n    s = hide(q @ k.mT / math.sqrt(q.size(-1)), mask)\n"
-               "    return F.softmax(s, -1) @ v\n\nscaled_dot_product_attention(1)").success  # her own trial below fails; the answer counts
+    assert run(
+        "def scaled_dot_product_attention(q, k, v, mask=None):\n    s = hide(q @ k.mT / math.sqrt(q.size(-1)), mask)\n"
+        "    return F.softmax(s, -1) @ v\n\nscaled_dot_product_attention(1)"
+    ).success  # her own trial below fails; the answer counts
     assert run(CHECK).success
     assert "Right" in capsys.readouterr().out and names[NAME] is not model.scaled_dot_product_attention
     assert run(f"again = yours('{NAME}')").success

@@ -1,6 +1,6 @@
 """The exercises: every typical wrong answer is caught with its own message, every right one in another style passes.
 
-The answers are texts in tests/answers/, run as notebook cells would be, so that finding, storing and running again are tested too.
+The answers are texts in tests/answers/, run as notebook cells would be: finding, storing and running again are tested too.
 """
 
 import importlib
@@ -8,7 +8,7 @@ import itertools
 
 import pytest
 
-from minbert_lib.workbook import desk, keep, source
+from minbert_lib.workbook import desk, keep
 from minbert_lib.workbook.exercises import EXERCISES
 
 CATALOGUE = {  # exercise → file of answers, least number of wrong ones

@@ -20,12 +20,22 @@ def test_a_folder_becomes_a_csv(tmp_path):
     here.mkdir()
     wrong = attention.BASE.replace(" / math.sqrt(q.size(-1))", "")
     check = "average_predictions = check('average_predictions')"
-    notebook(here / "ada.ipynb", "import math\nBIG = -1e9", "raise SystemExit('other cells do not run')",
-             attention.BASE.replace('float("-inf")', "BIG"), "%matplotlib inline\n" + average_predictions.BASE, check)
+    notebook(
+        here / "ada.ipynb",
+        "import math\nBIG = -1e9",
+        "raise SystemExit('other cells do not run')",
+        attention.BASE.replace('float("-inf")', "BIG"),
+        "%matplotlib inline\n" + average_predictions.BASE,
+        check,
+    )
     notebook(here / "bo.ipynb", wrong, "def average_predictions(predictions):\n    ...", check)
     notebook(here / "cy.ipynb", "def scaled_dot_product_attention(q, k:\n    return", check)
-    notebook(here / "di.ipynb", "def scaled_dot_product_attention(q, k, v, mask=None):\n    while True:\n        try:\n            pass\n"
-             "        except BaseException:\n            pass", "import os\ndef average_predictions(p):\n    os._exit(7)")
+    notebook(
+        here / "di.ipynb",
+        "def scaled_dot_product_attention(q, k, v, mask=None):\n    while True:\n        try:\n            pass\n"
+        "        except BaseException:\n            pass",
+        "import os\ndef average_predictions(p):\n    os._exit(7)",
+    )
     notebook(here / "eve.ipynb", "def average_predictions(p):\n    return bytearray(1 << 40)")
     (here / "fay.ipynb").write_text("not json")
     out = tmp_path / "grades.csv"

@@ -1,18 +1,27 @@
 """Notebook 01: attention, against the formula written out, step by step, with each step turned wrong in turn."""
 
+import inspect
 import math
 
 import torch
 
-from .judge import Wrong, ask, compare, differs, parameters
+from .judge import Wrong, ask, compare, differs
 from .show import Picture
 
 
 def spec(q, k, v, mask=None, twist=""):
     """softmax(q kᵀ / √d) v, step by step; `twist` turns one step wrong."""
     d, batch = q.size(-1), q.size(1) if q.dim() > 1 else 1
-    wrong_root = {"no root": d * d, "times": 1 / d, "keys' length": k.size(-2), "queries' length": q.size(-2), "none": 1, "late": 1,
-                  "second": batch, "first": q.size(0)}
+    wrong_root = {
+        "no root": d * d,
+        "times": 1 / d,
+        "keys' length": k.size(-2),
+        "queries' length": q.size(-2),
+        "none": 1,
+        "late": 1,
+        "second": batch,
+        "first": q.size(0),
+    }
     scores = torch.einsum("...id,...jd->...ij", q, k) / math.sqrt(wrong_root.get(twist, d))  # (…, Lq, Lk)
     may = torch.ones_like(scores, dtype=torch.bool) if mask is None else mask.expand(scores.shape)
     may = ~may if twist == "inverted" and mask is not None else may
@@ -49,7 +58,9 @@ MISTAKES = {
     "you divide by the root of the number of queries; d is the width of a query, q.size(-1)": twisted("queries' length"),
     "you divide by the root of q.size(1); d is the last axis of a query, q.size(-1)": twisted("second"),
     "you divide by the root of q.size(0); d is the last axis of a query, q.size(-1)": twisted("first"),
-    "your softmax runs over the queries; every query's weights over the keys, the last axis, have to add up to 1": twisted("queries"),
+    "your softmax runs over the queries; every query's weights over the keys, the last axis, have to add up to 1": twisted(
+        "queries"
+    ),
     "your softmax runs over axis 1; the keys are the last axis, -1": twisted("axis 1"),
     "your softmax runs over axis 0; the keys are the last axis, -1": twisted("axis 0"),
     "the mask has no effect: keys where it is False still get weight": twisted("no mask"),
@@ -70,11 +81,19 @@ def cases():
     g = torch.Generator().manual_seed(1)
     r = lambda *shape, dtype=torch.float32: torch.randn(shape, generator=g, dtype=dtype)
     made = []
-    for lead, lq, lk, d, dv in [((), 3, 5, 4, 4), ((2,), 4, 4, 8, 8), ((3,), 2, 6, 5, 7), ((2, 3), 5, 4, 6, 6), ((1, 2), 1, 7, 16, 3)]:
+    for lead, lq, lk, d, dv in [
+        ((), 3, 5, 4, 4),
+        ((2,), 4, 4, 8, 8),
+        ((3,), 2, 6, 5, 7),
+        ((2, 3), 5, 4, 6, 6),
+        ((1, 2), 1, 7, 16, 3),
+    ]:
         made.append({"q": r(*lead, lq, d), "k": r(*lead, lk, d), "v": r(*lead, lk, dv)})
     real = torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0]], dtype=torch.bool)
     made.append({"q": r(2, 3, 4, 6), "k": r(2, 3, 4, 6), "v": r(2, 3, 4, 6), "mask": real[:, None, None, :]})  # padding
-    made.append({"q": r(2, 5, 4), "k": r(2, 5, 4), "v": r(2, 5, 4), "mask": torch.ones(5, 5).tril().bool()})  # only what came before
+    made.append(
+        {"q": r(2, 5, 4), "k": r(2, 5, 4), "v": r(2, 5, 4), "mask": torch.ones(5, 5).tril().bool()}
+    )  # only what came before
     some = torch.rand(2, 4, 6, generator=g) < 0.6
     some[..., 0] = True
     made.append({"q": r(2, 4, 9), "k": r(2, 6, 9), "v": r(2, 6, 3), "mask": some})  # any pairs, other lengths
@@ -87,7 +106,11 @@ def check_attention(answer):
         raise Wrong("without a mask it cannot be called: give it a default, mask=None")
     right = compare(answer, cases(), spec, MISTAKES, picture=_picture)
     g = torch.Generator().manual_seed(2)
-    large = {"q": 40 * torch.randn(2, 4, 9, generator=g), "k": torch.randn(2, 6, 9, generator=g), "v": torch.randn(2, 6, 3, generator=g)}
+    large = {
+        "q": 40 * torch.randn(2, 4, 9, generator=g),
+        "k": torch.randn(2, 6, 9, generator=g),
+        "v": torch.randn(2, 6, 3, generator=g),
+    }
     if differs(ask(answer, large), spec(**large), rtol=1e-4, atol=1e-4):
         raise Wrong("with large scores your exponentials overflow: torch.softmax subtracts the largest score first")
     inputs = {name: torch.randn(3, 4, generator=g, requires_grad=True) for name in "qkv"}
@@ -95,8 +118,20 @@ def check_attention(answer):
     grads = torch.autograd.grad(out.sum(), list(inputs.values()), allow_unused=True) if out.requires_grad else [None] * 3
     for name, grad in zip("qkv", grads):
         if grad is None:
-            raise Wrong(f"no gradient reaches {name}, so nothing before it could learn: is something detached, or turned into numbers?")
+            raise Wrong(
+                f"no gradient reaches {name}, so nothing before it could learn: is something detached, or turned into numbers?"
+            )
     return right + 2
+
+
+def parameters(function, required=False):
+    """The names of a function's parameters (only those without a default), or [] where Python cannot tell."""
+    try:
+        found = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in found if not required or (p.default is p.empty and p.kind in plain)]
 
 
 def _picture(answer):

@@ -41,8 +41,14 @@ ACCURACY_MISTAKES = {
 def check_accuracy(answer):
     g = np.random.default_rng(15)
     cases = [{"predictions": g.integers(0, c, n), "labels": g.integers(0, c, n)} for n, c in ((10, 5), (7, 3), (400, 5), (50, 2))]
-    cases += [{"predictions": np.array([4]), "labels": np.array([4])}, {"predictions": np.array([0, 4, 2]), "labels": np.array([1, 3, 4])}]
-    mistakes = {message: (lambda twist: lambda **case: accuracy_spec(**case, twist=twist))(twist) for message, twist in ACCURACY_MISTAKES.items()}
+    cases += [
+        {"predictions": np.array([4]), "labels": np.array([4])},
+        {"predictions": np.array([0, 4, 2]), "labels": np.array([1, 3, 4])},
+    ]
+    mistakes = {
+        message: (lambda twist: lambda **case: accuracy_spec(**case, twist=twist))(twist)
+        for message, twist in ACCURACY_MISTAKES.items()
+    }
     return compare(answer, cases, accuracy_spec, mistakes)
 
 
@@ -68,7 +74,9 @@ def _evaluation(module, p, x):
         if isinstance(y, torch.Tensor) and y.shape == x.shape and (y == 0).any():
             raise Wrong("it drops in evaluation mode too: look at self.training")
         if not differs(y, x * (1 - p)):
-            raise Wrong("it multiplies by 1-p in evaluation mode; what is kept is scaled up while training, and then nothing is left to do")
+            raise Wrong(
+                "it multiplies by 1-p in evaluation mode; what is kept is scaled up while training, and then nothing is left to do"
+            )
         raise Wrong(f"in evaluation mode (self.training is False) x has to come back as it is: {problem}")
 
 
@@ -81,16 +89,25 @@ def _training(module, p, x):
     share, kept = dropped.double().mean().item(), ~dropped
     if share == 0:
         same = torch.equal(y, x)
-        raise Wrong("while training nothing happens: self.training is True then" if same else
-                    "no number becomes 0: each is to be dropped, set to 0, with chance p")
+        raise Wrong(
+            "while training nothing happens: self.training is True then"
+            if same
+            else "no number becomes 0: each is to be dropped, set to 0, with chance p"
+        )
     _which(dropped, share, p)
     ratio = (y[kept] / x[kept]).mean().item()
     if abs(ratio - 1 / (1 - p)) > 1e-3 / (1 - p):
-        scales = {1.0: "as they were; divide them by 1-p, so that the mean stays", 1 - p: "multiplied by 1-p; divide by it, so that the mean stays",
-                  1 / p: "divided by p; by 1-p, the chance to be kept, is wanted", p: "multiplied by p; divide by 1-p, the chance to be kept"}
+        scales = {
+            1.0: "as they were; divide them by 1-p, so that the mean stays",
+            1 - p: "multiplied by 1-p; divide by it, so that the mean stays",
+            1 / p: "divided by p; by 1-p, the chance to be kept, is wanted",
+            p: "multiplied by p; divide by 1-p, the chance to be kept",
+        }
         near = min(scales, key=lambda scale: abs(scale - ratio))
         known = abs(near - ratio) < 0.01 and p != 0.5
-        raise Wrong(f"the numbers that are kept are {scales[near] if known else f'multiplied by {ratio:.3g}; by {1 / (1 - p):.3g} is wanted'}")
+        raise Wrong(
+            f"the numbers that are kept are {scales[near] if known else f'multiplied by {ratio:.3g}; by {1 / (1 - p):.3g} is wanted'}"
+        )
     if torch.equal((ask(module, {"x": x}) == 0), dropped):
         raise Wrong("the same numbers are dropped at every call: draw anew in forward")
     if not y.requires_grad:
@@ -141,14 +158,19 @@ CONFUSION_MISTAKES = {
 
 def check_confusion(answer):
     g = np.random.default_rng(17)
-    cases = [{"predicted": g.integers(0, c, n), "labels": g.integers(0, c, n), "classes": c} for n, c in ((60, 3), (400, 5), (30, 2))]
+    cases = [
+        {"predicted": g.integers(0, c, n), "labels": g.integers(0, c, n), "classes": c} for n, c in ((60, 3), (400, 5), (30, 2))
+    ]
     cases.append({"predicted": g.integers(1, 3, 40), "labels": g.integers(0, 3, 40), "classes": 5})  # some classes never occur
 
     def called(predicted, labels, classes):
         counts = answer(predicted, labels, classes)
         return counts if counts is None else torch.as_tensor(np.asarray(counts, dtype=float))
 
-    mistakes = {message: (lambda twist: lambda **case: confusion_spec(**case, twist=twist))(twist) for message, twist in CONFUSION_MISTAKES.items()}
+    mistakes = {
+        message: (lambda twist: lambda **case: confusion_spec(**case, twist=twist))(twist)
+        for message, twist in CONFUSION_MISTAKES.items()
+    }
     return compare(called, cases, confusion_spec, mistakes, picture=lambda _: _confusion_picture(called, cases[0]))
 
 

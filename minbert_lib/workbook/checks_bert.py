@@ -10,8 +10,16 @@ from .judge import Wrong, compare
 def config(**changes):
     from ..model import BertConfig
 
-    small = {"vocab_size": 30, "hidden_size": 12, "num_hidden_layers": 2, "num_attention_heads": 3, "intermediate_size": 20,
-             "max_position_embeddings": 16, "type_vocab_size": 2, "layer_norm_eps": 1e-2}
+    small = {
+        "vocab_size": 30,
+        "hidden_size": 12,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 3,
+        "intermediate_size": 20,
+        "max_position_embeddings": 16,
+        "type_vocab_size": 2,
+        "layer_norm_eps": 1e-2,
+    }
     return BertConfig(**{**small, **changes})
 
 
@@ -24,7 +32,11 @@ def heads_spec(weights, heads, twist=""):
 
     def forward(hidden, mask=None):
         batch, length, width = hidden.shape
-        names = {"keys twice": ("key", "key", "value"), "values as keys": ("query", "value", "value"), "one projection": ("query",) * 3}
+        names = {
+            "keys twice": ("key", "key", "value"),
+            "values as keys": ("query", "value", "value"),
+            "one projection": ("query",) * 3,
+        }
         q, k, v = (linear(weights, name, hidden) for name in names.get(twist, ("query", "key", "value")))
         if twist == "no projection":
             q, k, v = hidden, hidden, hidden
@@ -53,7 +65,7 @@ def _cuts(twist, count, d):
         return lambda x, h: x[..., h::count]
     if twist in ("split askew", "merged askew, split askew"):
         return lambda x, h: x.reshape(x.size(0), count, x.size(1), d)[:, h]
-    return lambda x, h: x[..., h * d:(h + 1) * d]
+    return lambda x, h: x[..., h * d : (h + 1) * d]
 
 
 HEADS_MISTAKES = {
@@ -61,7 +73,7 @@ HEADS_MISTAKES = {
     "your scores are divided by the root of the whole width; by that of one head's, √d, is wanted": "wide root",
     "your split mixes words and heads: view as (B, L, H, d) first, then transpose(1, 2)": "split askew",
     "your merge mixes words and heads: transpose(1, 2) back to (B, L, H, d) before you flatten": "merged askew",
-    "each head takes every H-th number of the width; a slice of neighbours is wanted: view(B, L, H, d), not (B, L, d, H)": "interleaved",
+    "each head takes every H-th number; a slice of neighbours is wanted: view(B, L, H, d), not (B, L, d, H)": "interleaved",
     "the heads are averaged; they are to stand side by side": "mean of heads",
     "the mask hides queries; it says which keys may be looked at: mask[:, None, None, :]": "mask queries",
     "the mask has no effect": "no mask",
@@ -82,7 +94,9 @@ def build(answer, config, wanted):
     have = {name: tuple(p.shape) for name, p in module.named_parameters()}
     missing, extra = [n for n in wanted if n not in have], [n for n in have if n not in wanted]
     if missing or extra:
-        text = f"its parameters lack {', '.join(missing[:3])}" if missing else f"its parameters have {', '.join(extra[:3])} too many"
+        text = (
+            f"its parameters lack {', '.join(missing[:3])}" if missing else f"its parameters have {', '.join(extra[:3])} too many"
+        )
         raise Wrong(f"{text}; checkpoints are loaded by name, so the layers have to be called as in BERT")
     for name, shape in wanted.items():
         if have[name] != shape:
@@ -100,16 +114,26 @@ def linear_shapes(name, wide_in, wide_out):
 def hidden_cases(width):
     g = torch.Generator().manual_seed(6)
     lengths = torch.tensor([5, 3, 1])
-    return [{"hidden": torch.randn(2, 4, width, generator=g)}, {"hidden": torch.randn(1, 1, width, generator=g)},
-            {"hidden": torch.randn(3, 5, width, generator=g), "mask": torch.arange(5) < lengths[:, None]},
-            {"hidden": torch.randn(2, 5, width, generator=g), "mask": torch.arange(5) < lengths[:2, None]}]
+    return [
+        {"hidden": torch.randn(2, 4, width, generator=g)},
+        {"hidden": torch.randn(1, 1, width, generator=g)},
+        {"hidden": torch.randn(3, 5, width, generator=g), "mask": torch.arange(5) < lengths[:, None]},
+        {"hidden": torch.randn(2, 5, width, generator=g), "mask": torch.arange(5) < lengths[:2, None]},
+    ]
 
 
 def check_multi_head(answer):
     right = 0
     for heads, width in ((3, 12), (2, 12), (4, 8)):
         shape = config(num_attention_heads=heads, hidden_size=width)
-        module, weights = build(answer, shape, {k: v for n in ("query", "key", "value") for k, v in linear_shapes(n, width, width).items()})
+        module, weights = build(
+            answer, shape, {k: v for n in ("query", "key", "value") for k, v in linear_shapes(n, width, width).items()}
+        )
         mistakes = {message: heads_spec(weights, heads, twist) for message, twist in HEADS_MISTAKES.items()}
-        right += compare(lambda hidden, mask=None: module(hidden, mask), hidden_cases(width), heads_spec(weights, heads), mistakes)
+        right += compare(
+            lambda hidden, mask=None, module=module: module(hidden, mask),
+            hidden_cases(width),
+            heads_spec(weights, heads),
+            mistakes,
+        )
     return right

@@ -16,9 +16,9 @@ def average_spec(predictions, twist=""):
     if twist in ("labels", "rounded") and not (twist == "labels" and several):
         stack = stack.round()
     if twist == "forgets first":
-        return stack[min(1, len(stack) - 1):].mean(0)
+        return stack[min(1, len(stack) - 1) :].mean(0)
     if twist == "forgets last":
-        return stack[:max(1, len(stack) - 1)].mean(0)
+        return stack[: max(1, len(stack) - 1)].mean(0)
     if twist == "running":
         mean = stack[0]
         for one in stack[1:]:
@@ -31,8 +31,14 @@ def average_spec(predictions, twist=""):
         return stack.softmax(-1).mean(0) if several else stack.sigmoid().mean(0)
     if twist == "decided":
         return stack.mean(0).argmax(-1).double() if several else stack.mean(0).round()
-    others = {"sum": stack.sum(0), "median": stack.quantile(0.5, dim=0), "largest": stack.amax(0), "first": stack[0],
-              "one less": stack.sum(0) / max(len(stack) - 1, 1), "each": stack.flatten(1).mean(1)}
+    others = {
+        "sum": stack.sum(0),
+        "median": stack.quantile(0.5, dim=0),
+        "largest": stack.amax(0),
+        "first": stack[0],
+        "one less": stack.sum(0) / max(len(stack) - 1, 1),
+        "each": stack.flatten(1).mean(1),
+    }
     return others.get(twist, stack.mean(0))
 
 
@@ -43,7 +49,7 @@ AVERAGE_MISTAKES = {
     "the first member is forgotten": "forgets first",
     "the last member is forgotten": "forgets last",
     "you halve after every member, so that the last counts for most: sum all, then divide by their number": "running",
-    "this is the mean of the logarithms (or logits); heads of different runs are on different scales: average the probabilities": "geometric",
+    "this is the mean of logarithms (or logits), whose scales differ between runs: average the probabilities": "geometric",
     "you put probabilities through a softmax again before averaging": "softmax",
     "this is the sum; divide by the number of members": "sum",
     "this is the median; the mean is wanted": "median",
@@ -57,8 +63,13 @@ AVERAGE_MISTAKES = {
 def check_average(answer):
     g = torch.Generator().manual_seed(14)
     draw = lambda *size: torch.rand(size, generator=g, dtype=torch.float64)
-    sets = [[(4 * draw(6, 5)).softmax(-1) for _ in range(3)], [draw(7) for _ in range(4)], [5 * draw(5) for _ in range(3)],
-            [(3 * draw(4, 2)).softmax(-1) for _ in range(5)], [draw(3)]]
+    sets = [
+        [(4 * draw(6, 5)).softmax(-1) for _ in range(3)],
+        [draw(7) for _ in range(4)],
+        [5 * draw(5) for _ in range(3)],
+        [(3 * draw(4, 2)).softmax(-1) for _ in range(5)],
+        [draw(3)],
+    ]
     cases = [{"predictions": [one.numpy() for one in members]} for members in sets]
 
     def called(predictions):
@@ -68,7 +79,9 @@ def check_average(answer):
             raise Wrong("your code changes the members' predictions; the next ensemble still needs them")
         return mean if mean is None else torch.as_tensor(np.asarray(mean, dtype=float))
 
-    return compare(called, cases, average_spec, {message: partial(average_spec, twist=twist) for message, twist in AVERAGE_MISTAKES.items()})
+    return compare(
+        called, cases, average_spec, {message: partial(average_spec, twist=twist) for message, twist in AVERAGE_MISTAKES.items()}
+    )
 
 
 def greedy_spec(members, labels, score, twist=""):
@@ -90,7 +103,9 @@ def greedy_spec(members, labels, score, twist=""):
             break
         chosen.append(left[best])
         path.append(value)
-    return {"sorted": sorted(chosen), "forgets first": chosen[1:], "one less": chosen[:-1] if len(chosen) > 1 else chosen}.get(twist, chosen)
+    return {"sorted": sorted(chosen), "forgets first": chosen[1:], "one less": chosen[:-1] if len(chosen) > 1 else chosen}.get(
+        twist, chosen
+    )
 
 
 GREEDY_MISTAKES = {

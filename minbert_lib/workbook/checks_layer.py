@@ -54,8 +54,12 @@ EMBEDDINGS_MISTAKES = {
 def check_embeddings(answer):
     shape = config()
     wide, eps = shape.hidden_size, shape.layer_norm_eps
-    wanted = {"word_embeddings.weight": (shape.vocab_size, wide), "position_embeddings.weight": (16, wide),
-              "token_type_embeddings.weight": (2, wide), **norm_shapes("LayerNorm", wide)}
+    wanted = {
+        "word_embeddings.weight": (shape.vocab_size, wide),
+        "position_embeddings.weight": (16, wide),
+        "token_type_embeddings.weight": (2, wide),
+        **norm_shapes("LayerNorm", wide),
+    }
     module, weights = build(answer, shape, wanted)
     g = torch.Generator().manual_seed(8)
     ids = [torch.randint(0, 30, size, generator=g) for size in ((2, 5), (1, 1), (3, 16), (4, 4))]
@@ -68,8 +72,11 @@ def check_embeddings(answer):
     share = (train(ids[2]) == 0).float().mean().item()
     if not 0.35 < share < 0.65:
         plain = torch.allclose(train(ids[2]), module(ids[2]))
-        raise Wrong("dropout is missing at the end: nn.Dropout(config.hidden_dropout_prob)" if plain else
-                    "dropout is in the wrong place or strength: last of all, after LayerNorm, with config.hidden_dropout_prob")
+        raise Wrong(
+            "dropout is missing at the end: nn.Dropout(config.hidden_dropout_prob)"
+            if plain
+            else "dropout is in the wrong place or strength: last of all, after LayerNorm, with config.hidden_dropout_prob"
+        )
     return right + 1
 
 

@@ -1,4 +1,4 @@
-"""Notebook 07: hiding words and the loss of guessing them. Hiding is random, so it is checked by what must always or mostly hold."""
+"""Notebook 07: hiding words and the loss of guessing them. What is random is checked by what must hold."""
 
 from functools import partial
 
@@ -35,7 +35,14 @@ def check_mask_tokens(answer):
 
 
 def hide(answer, ids, real, share):
-    inputs = {"input_ids": ids, "attention_mask": real, "special_ids": list(SPECIAL), "mask_id": MASK, "vocab_size": VOCABULARY, "share": share}
+    inputs = {
+        "input_ids": ids,
+        "attention_mask": real,
+        "special_ids": list(SPECIAL),
+        "mask_id": MASK,
+        "vocab_size": VOCABULARY,
+        "share": share,
+    }
     found = ask(answer, inputs)
     if not isinstance(found, (tuple, list)) or len(found) != 2:
         raise Wrong("two tensors are to come back: (masked ids, labels)")
@@ -74,11 +81,16 @@ def _mostly(ids, real, masked, labels, share):
     off = lambda got, wanted, count: abs(got - wanted) > 5 * (wanted * (1 - wanted) / max(count, 1)) ** 0.5
     if off(hidden / size, share, size):
         ignored = share != 0.15 and not off(hidden / size, 0.15, size)
-        raise Wrong("`share` has no effect: 15 % are hidden whatever it is" if ignored else
-                    f"{hidden / size:.1%} of the words that may be hidden are; share={share:.0%} is wanted")
+        raise Wrong(
+            "`share` has no effect: 15 % are hidden whatever it is"
+            if ignored
+            else f"{hidden / size:.1%} of the words that may be hidden are; share={share:.0%} is wanted"
+        )
     columns = asked.float().sum(0) / may.float().sum(0).clamp(min=1)
     if columns[1:50].std() > 0.25:
-        raise Wrong("all sentences are hidden at the same places: draw for every place of every sentence, torch.rand(input_ids.shape)")
+        raise Wrong(
+            "all sentences are hidden at the same places: draw for every place of every sentence, torch.rand(input_ids.shape)"
+        )
     now, before = masked[asked], ids[asked]
     shares = {"[MASK]": (now == MASK), "stay": (now == before), "random": (now != MASK) & (now != before)}
     got = {name: part.float().mean().item() for name, part in shares.items()}
@@ -155,8 +167,10 @@ def check_mlm_loss(answer):
     ask(answer, case)
     asked = (case["labels"] != -100).sum().item()
     if case["head"].rows > asked:
-        raise Wrong(f"right, but the head made logits for {case['head'].rows} places where {asked} are hidden: pick hidden[labels != -100] "
-                    "first, or a real vocabulary fills the memory")
+        raise Wrong(
+            f"right, but the head made logits for {case['head'].rows} places where {asked} are hidden: pick "
+            "hidden[labels != -100] first, or a real vocabulary fills the memory"
+        )
     nothing = ask(answer, {**case, "labels": torch.full_like(case["labels"], -100)})
     if differs(nothing, torch.tensor(0.0)):
         raise Wrong("when no word is hidden the loss is to be 0, not NaN: a mean over nothing divides by zero")

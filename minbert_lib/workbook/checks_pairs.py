@@ -50,7 +50,12 @@ def check_pair_features(answer):
     draw = lambda: torch.randn(3, 4, generator=g)
     sets = (ALL, ("u", "v"), ("|u-v|", "u*v"), ("cos", "v", "u"), ("u*v", "u", "|u-v|"), ("cos",))
     cases = [{"u": draw(), "v": draw(), "features": features} for features in sets]
-    return compare(answer, cases, features_spec, {message: partial(features_spec, twist=twist) for message, twist in FEATURES_MISTAKES.items()})
+    return compare(
+        answer,
+        cases,
+        features_spec,
+        {message: partial(features_spec, twist=twist) for message, twist in FEATURES_MISTAKES.items()},
+    )
 
 
 def chances_spec(batches, how, epoch=1, epochs=1, twist=""):
@@ -70,7 +75,7 @@ def chances_spec(batches, how, epoch=1, epochs=1, twist=""):
 
 CHANCES_MISTAKES = {
     "your chances do not add up to 1: divide each weight by the sum of all": "no sum",
-    "you take the power of the shares, which then no longer add up to 1: take the power of the sizes, then divide by their sum": "root of share",
+    "you take the power of the shares, which then no longer add up to 1: of the sizes first, then divide": "root of share",
     "you divide by the largest size; by the sum of the weights is wanted": "by largest",
     "this is a softmax of the sizes; each weight is size^α, divided by their sum": "softmax",
     "all tasks are equally likely: `how` and the sizes have no effect": "even",
@@ -89,7 +94,9 @@ def check_task_chances(answer):
     def called(**case):
         chances = answer(**case)
         if not isinstance(chances, dict) or set(chances) != set(case["batches"]):
-            raise Wrong(f"a dictionary task → chance with the tasks {', '.join(case['batches'])} is wanted, not {str(chances)[:80]}")
+            raise Wrong(
+                f"a dictionary task → chance with the tasks {', '.join(case['batches'])} is wanted, not {str(chances)[:80]}"
+            )
         return torch.tensor([float(chances[task]) for task in case["batches"]], dtype=torch.float64)
 
     sets = ({"sst": 8, "qqp": 283, "sts": 6}, {"a": 1, "b": 4}, {"sst": 3, "qqp": 3, "sts": 9})

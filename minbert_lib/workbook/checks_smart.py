@@ -20,8 +20,15 @@ def kl_spec(p_logits, q_logits, twist=""):
     if twist == "no logarithm":
         return ((p - q) ** 2).sum(-1).mean()
     forth, back = p * (log_p - log_q), q * (log_q - log_p)
-    both = {"forth": forth, "back": back, "half": (forth + back) / 2, "minus": -(forth + back), "twice": 2 * forth,
-            "twice back": 2 * back, "cross": -(p * log_q) - (q * log_p)}
+    both = {
+        "forth": forth,
+        "back": back,
+        "half": (forth + back) / 2,
+        "minus": -(forth + back),
+        "twice": 2 * forth,
+        "twice back": 2 * back,
+        "cross": -(p * log_q) - (q * log_p),
+    }
     each = both.get(twist, forth + back)
     if twist == "one an example":
         return each.sum(-1)
@@ -48,8 +55,10 @@ KL_MISTAKES = {
 
 def check_symmetric_kl(answer):
     g = torch.Generator().manual_seed(11)
-    cases = [{"p_logits": 2 * torch.randn(size, generator=g), "q_logits": 2 * torch.randn(size, generator=g)}
-             for size in ((4, 5), (3, 2), (1, 5), (6, 3))]
+    cases = [
+        {"p_logits": 2 * torch.randn(size, generator=g), "q_logits": 2 * torch.randn(size, generator=g)}
+        for size in ((4, 5), (3, 2), (1, 5), (6, 3))
+    ]
     right = compare(answer, cases, kl_spec, {message: partial(kl_spec, twist=twist) for message, twist in KL_MISTAKES.items()})
     far = {"p_logits": torch.tensor([[300.0, 0.0, -300.0]]), "q_logits": torch.tensor([[0.0, 300.0, 0.0]])}
     if differs(ask(answer, far), torch.tensor(600.0), rtol=1e-4):
@@ -67,12 +76,22 @@ def check_symmetric_kl(answer):
 def ascent_spec(noise, gradient, step_size, radius, twist=""):
     """Each sentence: the gradient divided by its largest entry, a step along it, back into the ball. (rows, L, d)"""
     largest = gradient.abs().amax((1, 2), keepdim=True)
-    size = {"all": gradient.abs().max(), "token": gradient.abs().amax(-1, keepdim=True), "raw": torch.ones_like(largest),
-            "l2": gradient.square().sum((1, 2), keepdim=True).sqrt(), "signed": gradient.amax((1, 2), keepdim=True)}.get(twist, largest)
+    size = {
+        "all": gradient.abs().max(),
+        "token": gradient.abs().amax(-1, keepdim=True),
+        "raw": torch.ones_like(largest),
+        "l2": gradient.square().sum((1, 2), keepdim=True).sqrt(),
+        "signed": gradient.amax((1, 2), keepdim=True),
+    }.get(twist, largest)
     direction = gradient.sign() if twist == "sign" else gradient / size.where(size != 0, torch.ones_like(size))
     step = step_size * direction
-    moved = {"down": noise - step, "fresh": step, "no size": noise + direction, "gone": noise,
-             "radius": noise + radius * direction}.get(twist, noise + step)
+    moved = {
+        "down": noise - step,
+        "fresh": step,
+        "no size": noise + direction,
+        "gone": noise,
+        "radius": noise + radius * direction,
+    }.get(twist, noise + step)
     if twist == "free":
         return moved
     if twist == "divide":
@@ -94,7 +113,7 @@ ASCENT_MISTAKES = {
     "you divide by the norm + radius, as public code does, which always moves by about 1; clamp to ±radius": "divide",
     "you clamp the step and then add it, so the sum can leave the ball: add first, clamp last": "step only",
     "you clamp from above only: ±radius are both walls": "upper",
-    "you shrink the whole sentence's noise into the ball; the projection on an ∞-norm ball clamps each number by itself": "shrink",
+    "you shrink the whole sentence's noise into the ball; an ∞-norm ball clamps each number by itself": "shrink",
     "you project on the ball of the 2-norm; that of the ∞-norm is wanted: clamp": "l2 ball",
     "the gradient is not divided by its largest entry": "raw",
     "the gradient is divided by the largest entry of the whole batch; each sentence has its own": "all",
@@ -112,7 +131,12 @@ ASCENT_MISTAKES = {
 def check_ascent_step(answer):
     g = torch.Generator().manual_seed(12)
     cases = []
-    for rows, length, width, step_size, radius in ((3, 4, 5, 0.02, 0.05), (2, 3, 4, 0.3, 0.1), (1, 2, 6, 1e-3, 1e-5), (4, 1, 3, 0.5, 2.0)):
+    for rows, length, width, step_size, radius in (
+        (3, 4, 5, 0.02, 0.05),
+        (2, 3, 4, 0.3, 0.1),
+        (1, 2, 6, 1e-3, 1e-5),
+        (4, 1, 3, 0.5, 2.0),
+    ):
         scale = torch.tensor([1.0, 1e-3, 50.0, 2.0])[:rows, None, None]
         noise, gradient = torch.randn(rows, length, width, generator=g), torch.randn(rows, length, width, generator=g)
         gradient[:, 0, 0] = -4.0
@@ -133,5 +157,11 @@ def _picture(answer):
         mine = torch.as_tensor(ask(answer, case)).detach().double().reshape(21)
     except Exception:  # the message stands without its picture
         return None
-    return Picture("lines", mine.tolist(), ascent_spec(**case).reshape(21).tolist(), "noise 0.3 after a step, radius 0.8",
-                   x="gradient, from -1 to 1", y="noise")
+    return Picture(
+        "lines",
+        mine.tolist(),
+        ascent_spec(**case).reshape(21).tolist(),
+        "noise 0.3 after a step, radius 0.8",
+        x="gradient, from -1 to 1",
+        y="noise",
+    )

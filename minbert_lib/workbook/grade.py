@@ -59,15 +59,22 @@ def code_cells(path):
 def asked(texts):
     """Exercises that this notebook checks or defines, in the order of the course."""
     whole = "\n".join(texts)
-    return [name for name in EXERCISES if any(f"{word}{name}{end}" in whole for word, end in
-            (('check("', '"'), ("check('", "'"), ("def ", "("), ("class ", "(")))]
+    return [
+        name
+        for name in EXERCISES
+        if any(
+            f"{word}{name}{end}" in whole for word, end in (('check("', '"'), ("check('", "'"), ("def ", "("), ("class ", "("))
+        )
+    ]
 
 
 def judge_apart(name, texts, seconds=60):
     """(state, message) for one exercise, judged in another process."""
     if not any(source.definition(text, name) for text in texts):
         broken = [text for text in texts if source.tree(text) is None and name in text]
-        return ("wrong", "its cell is not Python: a bracket or an indent is amiss") if broken else ("missing", "no such definition")
+        return (
+            ("wrong", "its cell is not Python: a bracket or an indent is amiss") if broken else ("missing", "no such definition")
+        )
     request = json.dumps({"name": name, "texts": texts, "seconds": seconds})
     with tempfile.TemporaryDirectory() as place:
         answer = Path(place) / "verdict.json"
@@ -76,8 +83,15 @@ def judge_apart(name, texts, seconds=60):
         known = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
         changes = {"PYTHONPATH": known, "MINBERT_PROGRESS": str(Path(place) / "progress.json"), "OMP_NUM_THREADS": "1"}
         try:
-            done = subprocess.run(command, input=request, text=True, capture_output=True, cwd=place, timeout=6 * seconds + 60,
-                                  env={**os.environ, **changes})
+            done = subprocess.run(
+                command,
+                input=request,
+                text=True,
+                capture_output=True,
+                cwd=place,
+                timeout=6 * seconds + 60,
+                env={**os.environ, **changes},
+            )
         except subprocess.TimeoutExpired:
             return "wrong", "it did not finish in time, and could not be stopped from within"
         if answer.exists():

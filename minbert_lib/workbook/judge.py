@@ -9,7 +9,6 @@
 
 import ctypes
 import functools
-import inspect
 import io
 import linecache
 import threading
@@ -133,7 +132,9 @@ def explain(error):
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not _ours(frame.filename):
             line = (linecache.getline(frame.filename, frame.lineno) or frame.line or "").strip()
-            return f"your code stopped in line {frame.lineno}, `{line}`, with {what}" if line else f"your code stopped with {what}"
+            return (
+                f"your code stopped in line {frame.lineno}, `{line}`, with {what}" if line else f"your code stopped with {what}"
+            )
     return f"calling your code failed with {what}"
 
 
@@ -150,8 +151,10 @@ def ask(function, inputs):
     answer = function(*inputs.values())
     for name, value in before.items():
         if inputs[name].shape != value.shape or not torch.equal(inputs[name].detach(), value):
-            raise Wrong(f"your code changes its input `{name}` in place; the caller still needs it: "
-                        f"make a new tensor (`x = x * 2`, not `x *= 2` or `x.mul_(2)`)")
+            raise Wrong(
+                f"your code changes its input `{name}` in place; the caller still needs it: "
+                f"make a new tensor (`x = x * 2`, not `x *= 2` or `x.mul_(2)`)"
+            )
     return answer
 
 
@@ -206,7 +209,9 @@ def compare(answer, cases, spec, mistakes, picture=None, **tolerance):
         right += not problem
         first = first or (f"with {_shapes(case)} {problem}" if problem else "")
     if not _repeats(answer, cases[0], answers[0], **tolerance):
-        raise Wrong("called twice with the same input it gives two different answers: is something random, or kept between calls?")
+        raise Wrong(
+            "called twice with the same input it gives two different answers: is something random, or kept between calls?"
+        )
     if not first:
         return len(cases)
     shown = picture(answer) if picture else None
@@ -248,13 +253,3 @@ def _or_none(mistake, case):
 
 def _shapes(case):
     return ", ".join(f"{k} {tuple(v.shape)}" if hasattr(v, "shape") else f"{k}={v!r}"[:40] for k, v in case.items())
-
-
-def parameters(function, required=False):
-    """The names of a function's parameters (only those without a default), or [] where Python cannot tell."""
-    try:
-        found = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return []
-    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return [p.name for p in found if not required or (p.default is p.empty and p.kind in plain)]

@@ -38,7 +38,11 @@ def load():
     except (FileNotFoundError, NotADirectoryError):
         entries = {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        show(Note("note", f"Your progress file {path} cannot be read; starting a new one beside it.", ["The old one ends in .old."]))
+        show(
+            Note(
+                "note", f"Your progress file {path} cannot be read; starting a new one beside it.", ["The old one ends in .old."]
+            )
+        )
         _set_aside(path)
         entries = {}
     return {**entries, **_unsaved}

@@ -11,7 +11,10 @@ import sys
 from dataclasses import dataclass, field
 
 LOOK = {  # state → (sign, colour of the bar; blue, orange and purple of a palette safe for colour-blind eyes)
-    "right": ("✓", "0,114,178"), "wrong": ("✗", "213,94,0"), "blank": ("○", "204,121,167"), "note": ("→", "128,128,128"),
+    "right": ("✓", "0,114,178"),
+    "wrong": ("✗", "213,94,0"),
+    "blank": ("○", "204,121,167"),
+    "note": ("→", "128,128,128"),
 }
 
 
@@ -83,13 +86,19 @@ class Note:
         parts = [f"<strong>{sign} {html.escape(self.title)}</strong>"]
         parts += [f"<div>{html.escape(str(line))}</div>" for line in self.lines]
         if self.code:
-            parts.append(f'<pre style="white-space:pre-wrap;color:inherit;background:transparent;margin:.4em 0">'
-                         f"{html.escape(self.code)}</pre>")
+            parts.append(
+                f'<pre style="white-space:pre-wrap;color:inherit;background:transparent;margin:.4em 0">'
+                f"{html.escape(self.code)}</pre>"
+            )
         if self.picture is not None:
             data = base64.b64encode(self.picture.png()).decode()
-            parts.append(f'<img style="max-width:100%" alt="{html.escape(self.picture.alt())}" src="data:image/png;base64,{data}">')
-        return (f'<div role="status" style="border-left:6px solid rgb({colour});background:rgba({colour},.12);color:inherit;'
-                f'{loud}margin:.3em 0;line-height:1.45">' + "".join(parts) + "</div>")
+            parts.append(
+                f'<img style="max-width:100%" alt="{html.escape(self.picture.alt())}" src="data:image/png;base64,{data}">'
+            )
+        return (
+            f'<div role="status" style="border-left:6px solid rgb({colour});background:rgba({colour},.12);color:inherit;'
+            f'{loud}margin:.3em 0;line-height:1.45">' + "".join(parts) + "</div>"
+        )
 
 
 def show(note):

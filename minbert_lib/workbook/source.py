@@ -31,7 +31,9 @@ def text_around(thing):
 
 def _code(thing):
     if isinstance(thing, type):  # inspect cannot find classes of notebooks; their methods' code can
-        found = [_code(part) for part in vars(thing).values() if getattr(part, "__module__", thing.__module__) == thing.__module__]
+        found = [
+            _code(part) for part in vars(thing).values() if getattr(part, "__module__", thing.__module__) == thing.__module__
+        ]
         return next((code for code in found if code is not None), None)
     return getattr(inspect.unwrap(thing), "__code__", None) if callable(thing) else None
 
@@ -61,7 +63,9 @@ def is_stub(node):
         return False
     if isinstance(node, ast.ClassDef):
         methods = [part for part in node.body if isinstance(part, DEFINITIONS)]
-        return all(_says_nothing(part) for part in node.body) or any(_is_gap(part) for method in methods for part in ast.walk(method))
+        return all(_says_nothing(part) for part in node.body) or any(
+            _is_gap(part) for method in methods for part in ast.walk(method)
+        )
     return all(_says_nothing(part) for part in node.body) or any(_is_gap(part) for part in ast.walk(node))
 
 

@@ -27,7 +27,7 @@ def average_predictions(predictions):
         mean = (mean + other) / 2
     return mean
 '''),
-    ("mean of the logarithms", '''
+    ("mean of logarithms", '''
 def average_predictions(predictions):
     mean = np.exp(np.mean(np.log(np.clip(predictions, 1e-12, None)), axis=0))
     return mean / mean.sum(-1, keepdims=True) if mean.ndim == 2 else mean
