@@ -70,14 +70,23 @@ def train(args):
     """Run one system and record it. Interrupted, the same command goes on where it stopped.
 
     Any switch can be changed: --set lr=2e-5 --set tasks=sst,sts --set 'limit={"qqp": 20000}'. With --out the record is
-    FOLDER/result.json and the weights stay beside it, ready for `minbert predict`.
+    FOLDER/result.json and the weights stay beside it, ready for `minbert predict`. --tensorboard FOLDER writes the record's
+    curves as TensorBoard's event files, also those of a run that was recorded earlier.
     """
     from .home import scale
     from .lab import records, run, system
     from .lab.config import parse_setting
 
     config = system(args.name, scale(args.scale).name, args.seed, **dict(map(parse_setting, args.set)))
+    if args.tensorboard:
+        from .lab.tensorboard import writer
+
+        writer()  # a missing package is told before the run, not after it
     record = run(config, out=args.out, again=args.again)
+    if args.tensorboard:
+        from .lab.tensorboard import export
+
+        print(f"tensorboard --logdir {export(record, args.tensorboard).parent}")
     scores = "  ".join(f"{task} {value:.4f}" for task, value in record["scores"].items() if value is not None)
     print(f"{record['name']} ({record['model']}, seed {record['config']['seed']}): {scores}  best epoch {record['best_epoch']}")
     print(f"record: {args.out + '/result.json' if args.out else record.get('path', records.own_folder())}")
@@ -87,11 +96,13 @@ def sweep(args):
     """Run a system at many settings and seeds; what is recorded is not run again.
 
     --grid lr=1e-5,2e-5,5e-5 --grid batch_size=16,32 --seeds 0,1,2 runs every combination; --random 10 draws that many, from
-    two numbers log-uniformly between them. --plan says how many runs, how long and how much memory, and starts nothing.
+    two numbers log-uniformly between them; without either, a row that is a sweep (S1, S3 …) runs its own grid. --plan says how
+    many runs, how long and how much memory, and starts nothing.
     """
     from .home import scale
     from .lab import sweep as room
     from .lab.config import parse_setting
+    from .lab.systems import SWEEPS
 
     axes = {name: room.values(text) for name, _, text in (axis.partition("=") for axis in args.grid)}
     fixed = dict(map(parse_setting, args.set))
@@ -99,8 +110,11 @@ def sweep(args):
     where = scale(args.scale).name
     if args.random:
         configs = room.random_search(args.name, axes, args.random, seeds, where, args.search_seed, **fixed)
-    else:
+    elif axes:
         configs = room.grid(args.name, axes, seeds, where, **fixed)
+    else:
+        configs = room.of_row(args.name, seeds, where, **fixed)
+        axes = {name: None for grid in SWEEPS.get(args.name, []) for name in grid}
     print(room.plan_text(configs, args.workers))
     if args.plan:
         return
@@ -203,6 +217,7 @@ def parser():
     sub.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     sub.add_argument("--out", metavar="FOLDER", help="keep record, weights and checkpoints here")
     sub.add_argument("--again", action="store_true", help="run it even if it is recorded")
+    sub.add_argument("--tensorboard", metavar="FOLDER", help="write TensorBoard's event files here too")
 
     sub = add(sweep, "run a system at many settings and seeds")
     sub.add_argument("name", metavar="NAME", help="a system's name; `minbert systems` lists them")

@@ -50,7 +50,7 @@ def main_group(name, scale, found):
         groups.setdefault(json.dumps(config, sort_keys=True), []).append(record)
     if not groups:
         return [], ""
-    line = json.loads(system(name, scale).to_json())
+    line = records.rounded(system(name, scale).to_dict())  # as records keep it: 3e-5 * 5 is a hair above 0.00015
     changes = {key: {k: v for k, v in json.loads(key).items() if v != line[k] and k != "seed"} for key in groups}
     best = min(groups, key=lambda key: (len(changes[key]), -len(groups[key]), key))
     return groups[best], ", ".join(f"{k}={json.dumps(v)}" for k, v in changes[best].items())

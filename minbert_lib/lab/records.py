@@ -45,7 +45,7 @@ def save(record, folder=None, predictions=None):
 
 def to_json(record):
     """One line for every curve point and epoch, so that a record can be read and compared by eye."""
-    text = json.dumps(_plain(record), indent=1, ensure_ascii=False)
+    text = json.dumps(rounded(record), indent=1, ensure_ascii=False)
     return text + "\n"
 
 
@@ -112,12 +112,12 @@ def _cell(value):
     return json.dumps(value, sort_keys=True) if isinstance(value, (dict, list)) else value
 
 
-def _plain(value):
-    """JSON has no nan, no tuples and no numpy; floats are kept to six digits, which is more than any of them is sure of."""
+def rounded(value):
+    """As records keep it. JSON has no nan, no tuples and no numpy; floats are kept to six digits, which is more than any of them is sure of."""
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): rounded(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [rounded(item) for item in value]
     if isinstance(value, (float, np.floating)):
         return float(f"{value:.6g}") if math.isfinite(value) else None
     return int(value) if isinstance(value, np.integer) else value

@@ -20,7 +20,7 @@ from ..files import try_locked, write_atomic
 from . import records
 from .config import RunConfig, parse_setting
 from .run import run
-from .systems import system
+from .systems import LR_FACTOR, SWEEPS, SYSTEMS, system
 
 RESTARTS = 3  # of one worker, before its death is taken for a fault of the run
 
@@ -40,6 +40,16 @@ def grid(name, axes, seeds=(0,), scale="tiny", **fixed):
     """Every combination of the axes' values, with every seed: {"lr": [1e-5, 2e-5]} → configs."""
     combinations = [dict(zip(axes, values)) for values in itertools.product(*axes.values())]
     return [system(name, scale, seed, **fixed, **changes) for changes in combinations for seed in seeds]
+
+
+def of_row(name, seeds=(0,), scale="tiny", **fixed):
+    """What a row stands for: the grids of SWEEPS where it is a sweep, else the system itself, with every seed."""
+    factor = LR_FACTOR[scale] if name in SYSTEMS and SYSTEMS[name].train_encoder else 1.0
+    grids = [dict(axes) for axes in SWEEPS.get(name, [{}])]
+    for axes in grids:
+        if "lr" in axes:
+            axes["lr"] = [float(f"{rate * factor:.6g}") for rate in axes["lr"]]
+    return [config for axes in grids for config in grid(name, axes, seeds, scale, **fixed)]
 
 
 def random_search(name, axes, count, seeds=(0,), scale="tiny", search_seed=0, **fixed):

@@ -172,6 +172,23 @@ SEEN_IN = {  # rows that are a view of other systems' runs
     "P7": ("P1", "P2", "P3", "P4", "P5", "P6"),
     "M11": ("M1", "S10-multi"),
 }
+SWEEPS = {  # what moves in a row that is a sweep: grids, one below the other; rates are BERT-base's, as above
+    "S1": [{"lr": (5e-6, 1e-5, 2e-5)}],
+    "S3": [{"head_dropout": (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9), "tasks": (("sst",), ("sts",))}],
+    "S4": [{"hidden_dropout": (0.1, 0.15, 0.2, 0.3, 0.4, 0.5)}],
+    "S6": [{"weight_decay": (1e-5, 1e-4, 1e-3, 1e-2), "tasks": (("sst",), THREE)}],
+    "S7": [
+        {"layer_decay": (1.0, 0.95, 0.9)},
+        {"layer_decay": (1.0,), "embedding_lr": (0.0, 0.5)},
+        {"layer_decay": (1.0,), "head_lr": (1.5, 2.0, 10.0, 100.0)},
+    ],
+    "S8": [{"smart": (0.1, 1.0, 5.0, 10.0, 100.0)}],
+    "S9": [{"tasks": (("sst",), ("sts",))}],
+    "M10": [
+        {"lr": (1e-5, 2e-5, 3e-5, 4e-5, 5e-5), "tasks": (("sst", "sts"),), "epoch_of": ("sst",)},
+        {"batch_size": tuple({"qqp": q, "sst": s, "sts": t} for q, s, t in ((32, 4, 3), (40, 4, 3), (45, 4, 3), (40, 6, 4), (40, 8, 6)))},
+    ],
+}
 SYSTEMS = {name: dataclasses.replace(config, name=name).checked() for name, (config, _) in _TABLE.items()}
 TITLES = {name: title for name, (_, title) in _TABLE.items()}
 
