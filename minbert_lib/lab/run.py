@@ -32,7 +32,7 @@ from ..text.inventory import origin
 from . import records, stats
 from .build import dataset, prepare
 
-CHECKPOINT_SECONDS = 120
+CHECKPOINT_SECONDS = float(os.environ.get("MINBERT_CHECKPOINT_SECONDS", 120))
 METRIC = {"classes": "accuracy", "yes_no": "accuracy", "score": "pearson"}
 
 
