@@ -50,7 +50,7 @@ def run(config, out=None, yours=None, progress=None, again=False, keep_weights=F
         if (folder / "result.json").is_file() and not again:
             return _same_run(records.load(folder / "result.json"), config, folder)
         made = prepare(config, yours, device, micro_batch)
-        _resume(made.trainer, folder)
+        _resume(made, folder)
         started = time.perf_counter()
         _drive(made, folder, progress)
         record, predictions = _record(made, made_with, time.perf_counter() - started)
@@ -71,12 +71,19 @@ def _same_run(record, config, folder):
     return record
 
 
-def _resume(trainer, folder):
+def _resume(made, folder):
     state, damaged = checkpoint.load(folder)
     for reason in damaged:
         print(f"minbert: {reason}; going on from the checkpoint before it", file=sys.stderr)
-    if state is not None:
-        trainer.load_state_dict(state)
+    if state is None:
+        return
+    if state.get("key") != made.config.key():
+        raise MinbertError(f"{folder} holds a checkpoint of a run with other settings: choose another --out, or empty it")
+    made.trainer.load_state_dict(state)
+
+
+def _save(made, folder):
+    checkpoint.save(folder, {"key": made.config.key(), **made.trainer.state_dict()})
 
 
 def _drive(made, folder, progress):
@@ -94,7 +101,7 @@ def _drive(made, folder, progress):
         if trainer.curve:
             bar.set_postfix({task: f"{trainer.curve[-1].get(task, float('nan')):.3f}" for task in trainer.feeds}, refresh=False)
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
-            checkpoint.save(folder, trainer.state_dict())
+            _save(made, folder)
             saved = time.monotonic()
 
     def after_epoch(trainer):
@@ -106,7 +113,7 @@ def _drive(made, folder, progress):
         with bar:
             trainer.run(after_update, after_epoch)
     except KeyboardInterrupt:
-        checkpoint.save(folder, trainer.state_dict())
+        _save(made, folder)
         print(f"\nstopped at step {trainer.step:,} of {trainer.total:,}; the same command goes on from there", file=sys.stderr)
         raise
 
