@@ -80,14 +80,19 @@ class Linear(nn.Linear):
         return linear(x, self.weight, self.bias)
 
 
+def dropout(x, p):
+    """Each number becomes 0 with probability p, and what is kept grows by 1 / (1 − p)."""
+    count = round(p * 65536)  # of the 65,536 values of 16 bits, these mean "drop"
+    if x.device.type != "cpu" or not 0 < count < 65536:
+        return F.dropout(x, p)
+    bits = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
+    keep = (bits[: x.numel()] >= count - 32768).view(x.shape)
+    return x * keep.to(x.dtype).mul_(65536 / (65536 - count))
+
+
 class Dropout(nn.Dropout):
     def forward(self, x):
-        if not self.training or not 0 < self.p < 1 or x.device.type != "cpu":
-            return super().forward(x)
-        count = round(self.p * 65536)  # of the 65,536 values of 16 bits, these mean "drop"
-        bits = torch.empty(-(-x.numel() // 4), dtype=torch.int64).random_(-(2**63), None).view(torch.int16)
-        keep = (bits[: x.numel()] >= count - 32768).view(x.shape)
-        return x * keep.to(x.dtype).mul_(65536 / (65536 - count))
+        return dropout(x, self.p) if self.training else x
 
 
 @lru_cache

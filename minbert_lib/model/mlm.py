@@ -18,7 +18,8 @@ from ..errors import MinbertError
 from ..text.batching import pad
 from ..text.masking import IGNORE
 from . import weights
-from .bert import BertConfig, BertModel
+from .bert import BertModel
+from .fast import Linear
 
 BLANK = "___"  # what a person types; the model reads [MASK]
 
@@ -29,10 +30,10 @@ class MLMHead(nn.Module):
     def __init__(self, config, word_embeddings):
         super().__init__()
         width = config.hidden_size
-        parts = {"dense": nn.Linear(width, width), "LayerNorm": nn.LayerNorm(width, eps=config.layer_norm_eps)}
+        parts = {"dense": Linear(width, width), "LayerNorm": nn.LayerNorm(width, eps=config.layer_norm_eps)}
         self.transform = nn.ModuleDict(parts)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
-        self.decoder = nn.Linear(width, config.vocab_size)
+        self.decoder = Linear(width, config.vocab_size)
         self.decoder.weight, self.decoder.bias = word_embeddings.weight, self.bias  # tied: one matrix, two uses
         nn.init.normal_(self.transform["dense"].weight, std=config.initializer_range)
         nn.init.zeros_(self.transform["dense"].bias)
@@ -87,7 +88,8 @@ class MaskedLM(nn.Module):
         for name in own:
             target = model.head.get_parameter(name)
             if found[name].shape != target.shape:
-                raise MinbertError(f"{folder}: cls.predictions.{name} has the shape {tuple(found[name].shape)}, not {tuple(target.shape)}")
+                shapes = f"{tuple(found[name].shape)}, not {tuple(target.shape)}"
+                raise MinbertError(f"{folder}: cls.predictions.{name} has the shape {shapes}")
             target.data.copy_(found[name])
         model.fresh_head = False
         return model
