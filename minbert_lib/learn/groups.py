@@ -59,7 +59,7 @@ def schedule(kind, step, total, warmup=0.0):
         return (1 + max(0.0, p) * (ratio - 1)) / ratio
     rise = total * warmup
     if step < rise:
-        return (step + 1) / max(1.0, rise)
+        return min(1.0, (step + 1) / rise)
     done = min(1.0, (step - rise) / max(1.0, total - rise))
     return {"constant": 1.0, "linear": 1 - done, "cosine": (1 + math.cos(math.pi * done)) / 2}[kind]
 

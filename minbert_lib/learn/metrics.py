@@ -62,3 +62,26 @@ def selection_score(scores):
     """The one number that decides which epoch is best: the mean of all scores, with r brought to 0–1."""
     parts = [(value + 1) / 2 if TASKS[task].kind == "score" else value for task, value in scores.items()]
     return float(np.mean([0.0 if np.isnan(part) else part for part in parts]))
+
+
+def share_right(outputs, labels):
+    """The share of right answers in a training batch, from its outputs (labels may be soft)."""
+    if outputs.dim() == 1:
+        return ((outputs > 0) == (labels > 0.5)).float().mean().item()
+    wanted = labels.argmax(-1) if labels.dim() > 1 else labels
+    return (outputs.argmax(-1) == wanted).float().mean().item()
+
+
+class Means:
+    """Running means by name, for a curve: collect, then take them and begin again."""
+
+    def __init__(self):
+        self.sums = {}  # name → (sum of weighted values, sum of weights)
+
+    def add(self, name, value, weight=1):
+        total, count = self.sums.get(name, (0.0, 0))
+        self.sums[name] = (total + value * weight, count + weight)
+
+    def taken(self):
+        means, self.sums = {name: total / count for name, (total, count) in self.sums.items()}, {}
+        return means

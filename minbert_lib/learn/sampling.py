@@ -56,9 +56,7 @@ class Feed:
     @property
     def batches(self):
         """How many batches one pass over the data has."""
-        size = self.batch_size * self.pool
-        whole, rest = divmod(len(self.dataset), size)
-        return whole * self.pool + -(-rest // self.batch_size)
+        return -(-len(self.dataset) // self.batch_size)  # rounded up: the last one may be smaller
 
     def next(self):
         name = sum(map(ord, self.dataset.task))

@@ -7,6 +7,9 @@ along gⱼ. What is projected on are the original gradients, never the changed o
 Every result is a weighted sum of the original gradients, so the algorithm needs only their T × T dot
 products: one pass over the parameters for these, arithmetic on T numbers, one pass for the sum. The
 textbook loop makes up to T (T − 1) passes over flattened copies.
+
+`joined` is what the trainer calls. Tasks can be in conflict only where more than one of them pulls, so it
+operates on shared parameters; a head of one task keeps its gradient, and does not dilute the angles.
 """
 
 import random
@@ -68,3 +71,15 @@ def pcgrad(gradients, rng=random, orders=None, reduction="sum"):
         combined.append(total)
     norms = matrix.diagonal().sqrt()
     return combined, matrix / torch.outer(norms, norms)
+
+
+def joined(gradients, how, rng=random):
+    """One gradient for each parameter, "pcgrad" or the plain sum ("watch"), and the cosines of what the tasks share."""
+    shared = [sum(part is not None for part in parts) > 1 for parts in zip(*gradients, strict=True)]
+    chosen = [[part for part, both in zip(task, shared, strict=True) if both] for task in gradients]
+    operated, cosines = pcgrad(chosen, rng)
+    if how == "watch":
+        operated = [sum(part for part in parts if part is not None) for parts in zip(*chosen, strict=True)]
+    operated = iter(operated)
+    own = lambda parts: next((part for part in parts if part is not None), None)
+    return [next(operated) if both else own(parts) for both, parts in zip(shared, zip(*gradients))], cosines

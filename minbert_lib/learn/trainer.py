@@ -20,13 +20,14 @@ import torch
 
 from ..errors import MinbertError
 from ..model.fast import keep_memory
+from ..model.multitask import of_task
 from ..text.tasks import TASKS
 from . import groups
 from .compare import random_state
-from .metrics import selection_score, task_loss
+from .metrics import Means, selection_score, share_right, task_loss
 from .precision import autocast
 from .sampling import Feed, epoch_plan
-from .surgery import pcgrad
+from .surgery import joined
 
 POINTS = 200  # points on a loss curve of one run
 
@@ -63,8 +64,7 @@ class Trainer:
         self.surgery, self.smart, self.bregman, self.clip = surgery, smart, bregman, clip
         self.unfreeze_per_epoch, self.precision, self.micro_batch = unfreeze_per_epoch, precision, micro_batch
         self.seed, self.device = seed, torch.device(device)
-        sizes = batch_size if isinstance(batch_size, dict) else dict.fromkeys(train_sets, batch_size)
-        self.feeds = {task: Feed(data, sizes[task], seed, pool) for task, data in train_sets.items()}
+        self.feeds = {task: Feed(data, of_task(batch_size, task, 32), seed, pool) for task, data in train_sets.items()}
         self.trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
         self.layers = max((groups.depth_of(name, 0) or 0) for name, _ in model.named_parameters())
         self.base_rates = [group["lr"] for group in optimizer.param_groups]
@@ -73,7 +73,7 @@ class Trainer:
         self.total = sum(map(len, self.plans))
         self.epoch, self.position, self.step, self.seconds, self.tokens = 1, 0, 0, 0.0, 0
         self.curve, self.history, self.best, self.best_weights = [], [], None, None
-        self.window, self.running = {}, {}
+        self.window, self.running = Means(), Means()  # since the last point of the curve; since the epoch began
 
     def run(self, on_update=None, on_epoch=None):
         """Train to the end (or on from where a loaded state stands). The hooks are called with the trainer."""
@@ -128,14 +128,12 @@ class Trainer:
             gradients.append([p.grad for _, p in self.trained])
             self.optimizer.zero_grad(set_to_none=True)
         rng = random.Random(self.seed * 1_000_003 + self.step)
-        combined, cosines = pcgrad(gradients, rng)
-        if self.surgery == "watch":  # the plain sum; only the angles are noted
-            combined = [_total(parts) for parts in zip(*gradients)]
+        combined, cosines = joined(gradients, self.surgery, rng)
         for (_, p), gradient in zip(self.trained, combined):
             p.grad = gradient
         names = [batch.task for batch in batches]
-        for i, j in ((i, j) for i in range(len(names)) for j in range(i)):
-            self._add(f"cos {names[j]}·{names[i]}", float(cosines[i, j]))
+        for i, j in ((i, j) for i in range(len(names)) for j in range(i) if not math.isnan(cosines[i, j])):
+            self.window.add(f"cos {names[j]}·{names[i]}", float(cosines[i, j]))
         return losses
 
     def _backward(self, batch):
@@ -159,13 +157,13 @@ class Trainer:
             rng = random_state(self.device) if smart and self.smart.dropout == "same" else None
             outputs = self.model.predict_from(embedded, batch)
             loss = task_loss(outputs, batch)
-            total = loss * _of(self.task_weights, batch.task)
+            total = loss * of_task(self.task_weights, batch.task, 1.0)
             if smart:
                 total = total + smart * self.smart(batch, embedded, outputs, rng)
             if bregman:
                 total = total + bregman * self.bregman(batch, outputs)
         if TASKS[batch.task].kind != "score":
-            self._add(f"accuracy {batch.task}", _hits(outputs.detach(), batch.labels), self.running, len(batch))
+            self.running.add(f"accuracy {batch.task}", share_right(outputs.detach(), batch.labels), len(batch))
         return loss, total
 
     def _check(self, losses, batches):
@@ -199,9 +197,8 @@ class Trainer:
         for _, p in self.trained:
             p.requires_grad_(True)
         entry = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds, "scores": scores, "dev_loss": losses}
-        entry["train"] = {name: total / count for name, (total, count) in self.running.items()}
+        entry["train"] = self.running.taken()
         self.history.append(entry)
-        self.running = {}
         if self.best is None or selection_score(scores) > selection_score(self.best["scores"]):
             self.best = entry
             self.best_weights = {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()}
@@ -214,26 +211,20 @@ class Trainer:
     def _note(self, losses, norm, factor):
         """Collect for the curve; a point is the mean since the last one."""
         for task, loss in losses.items():
-            self._add(task, loss)
-            self._add(f"loss {task}", loss, self.running)
-        self._add("norm", norm)
+            self.window.add(task, loss)
+            self.running.add(f"loss {task}", loss)
+        self.window.add("norm", norm)
         every = max(1, self.total // POINTS)
         if self.step % every == 0 or self.step == self.total:
-            point = {name: total / count for name, (total, count) in self.window.items()}
-            self.curve.append({"step": self.step, "epoch": self.epoch, "rate": factor, **point})
-            self.window = {}
+            self.curve.append({"step": self.step, "epoch": self.epoch, "rate": factor, **self.window.taken()})
 
-    def _add(self, name, value, table=None, weight=1):
-        table = self.window if table is None else table
-        total, count = table.get(name, (0.0, 0))
-        table[name] = (total + value * weight, count + weight)
-
-    COUNTERS = ("epoch", "position", "step", "seconds", "tokens", "curve", "history", "best", "window", "running", "micro_batch")
+    COUNTERS = ("epoch", "position", "step", "seconds", "tokens", "curve", "history", "best", "micro_batch")
 
     def state_dict(self):
         """Everything that changes over a run."""
         return {
             "counters": {name: getattr(self, name) for name in self.COUNTERS},
+            "means": [self.window.sums, self.running.sums],
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
@@ -246,6 +237,7 @@ class Trainer:
     def load_state_dict(self, state):
         for name, value in state["counters"].items():
             setattr(self, name, value)
+        self.window.sums, self.running.sums = state["means"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
@@ -259,20 +251,3 @@ class Trainer:
         if cuda is not None and self.device.type == "cuda":
             torch.cuda.set_rng_state(cuda, self.device)
         self.best_weights = state["best_weights"]
-
-
-def _of(value, task):
-    return value.get(task, 1.0) if isinstance(value, dict) else value
-
-
-def _total(parts):
-    held = [part for part in parts if part is not None]
-    return sum(held[1:], held[0]) if held else None
-
-
-def _hits(outputs, labels):
-    """The share of right answers in a training batch (labels may be soft)."""
-    if outputs.dim() == 1:
-        return ((outputs > 0) == (labels > 0.5)).float().mean().item()
-    wanted = labels.argmax(-1) if labels.dim() > 1 else labels
-    return (outputs.argmax(-1) == wanted).float().mean().item()
