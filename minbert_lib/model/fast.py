@@ -52,7 +52,7 @@ class OneDNNLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, weight, bias):
         ctx.save_for_backward(x, weight)
-        return product(x.flatten(0, -2), weight, bias).view(*x.shape[:-1], -1)
+        return product(x.flatten(0, -2), weight, bias).view(*x.shape[:-1], len(weight))
 
     @staticmethod
     @once_differentiable
