@@ -44,11 +44,11 @@ def grid(name, axes, seeds=(0,), scale="tiny", **fixed):
 
 def of_row(name, seeds=(0,), scale="tiny", **fixed):
     """What a row stands for: the grids of SWEEPS where it is a sweep, else the system itself, with every seed."""
-    factor = LR_FACTOR[scale] if name in SYSTEMS and SYSTEMS[name].train_encoder else 1.0
     grids = [dict(axes) for axes in SWEEPS.get(name, [{}])]
     for axes in grids:
-        if "lr" in axes:
-            axes["lr"] = [float(f"{rate * factor:.6g}") for rate in axes["lr"]]
+        learns = axes.get("train_encoder", (name in SYSTEMS and SYSTEMS[name].train_encoder,))[0]
+        if "lr" in axes and learns:  # written for BERT-base, like those of the table
+            axes["lr"] = [float(f"{rate * LR_FACTOR[scale]:.6g}") for rate in axes["lr"]]
     return [config for axes in grids for config in grid(name, axes, seeds, scale, **fixed)]
 
 

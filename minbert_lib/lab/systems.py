@@ -189,6 +189,19 @@ SWEEPS = {  # what moves in a row that is a sweep: grids, one below the other; r
         {"batch_size": tuple({"qqp": q, "sst": s, "sts": t} for q, s, t in ((32, 4, 3), (40, 4, 3), (45, 4, 3), (40, 6, 4), (40, 8, 6)))},
     ],
 }
+LADDER = ("P1", "P2", "P3", "P4", "P5", "P6")
+
+
+def _each_alone():
+    """Every step of the ladder P1–P6 by itself upon P1, as P7's grids: what differs between two rungs is the step."""
+    rungs, grids = [dataclasses.asdict(_TABLE[name][0]) for name in LADDER], []
+    for below, above in zip(rungs, rungs[1:]):
+        step = {key: (value,) for key, value in above.items() if value != below[key]}
+        grids.append({"train_encoder": (rungs[0]["train_encoder"],), "lr": (rungs[0]["lr"],), **step})
+    return grids
+
+
+SWEEPS["P7"] = _each_alone()
 SYSTEMS = {name: dataclasses.replace(config, name=name).checked() for name, (config, _) in _TABLE.items()}
 TITLES = {name: title for name, (_, title) in _TABLE.items()}
 

@@ -1,0 +1,200 @@
+"""The reports' result tables as figures: every published row, and our runs of the same system beside it; and the same numbers read with care.
+
+Notable choices: one drawing (`ladder`) for all tables: a column a system, a panel a score, diamonds for the report, dots for own runs. The figures of
+intervals and of means recomputed need no runs: they are what the printed numbers say of themselves.
+"""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from .. import published, records
+from ..board import main_group
+from ..sweep import of_row
+from ..systems import LADDER, system
+from . import style
+from .vary import command, data_note, either, family, of_task, panel, printed, told
+
+SMARTCS = ("M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M9-M7+M6", "M9-M7+M8", "M9-M6+M8", "M9-M7+M6+M8")
+SHARING = ("S10-multi", "S10-2", "S10-4", "S10-6", "S10-triple", "S10-multi+triple")
+SBRRT = ("B1", "B2", "B3", "B4")
+
+
+def ladder(names, scores, report, source, title, scale="mini"):
+    """A panel a score; in it each system's published diamond and own runs."""
+    table = published.scores()
+    table = table[(table["report"] == report) & (table["split"] == "dev")]
+    known = records.load_all(scale=scale)
+    groups = {name: main_group(name, scale, [run for run in known if run["name"] == name])[0] for name in names}
+    figure = Figure(figsize=(style.WIDE, 3.4 if len(names) < 8 else 3.9), layout="constrained")
+    panels = figure.subplots(1, len(scores))
+    for axes, score in zip(panels, scores):
+        colour = style.TASK_COLOUR.get(score, style.PURPLE)
+        for place, name in enumerate(names):
+            lines = table[(table["run"] == name) & table[score].notna()]
+            printed(axes, [place + 0.12] * len(lines), lines[score], label=None if place else f"{report} (BERT-base)")
+            mine = [of_task(score)(run) for run in groups[name]]
+            axes.plot([place - 0.12] * len(mine), mine, "o", color=colour, alpha=0.6)
+        axes.plot([], [], "o", color=colour, label="own runs")
+        axes.set_xticks(range(len(names)), [name.replace("S10-", "").replace("M9-", "") for name in names], rotation=60 if len(names) > 5 else 0, fontsize=8)
+        axes.set_xlim(-0.6, len(names) - 0.4)
+        axes.set_title({"mean_norm": "mean, r as (r+1)/2", "mean": "mean, r as it is"}.get(score, style.TASK_NAME.get(score)), fontsize=9)
+    panels[0].legend(fontsize=7)
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
+    style.caption(figure, _about(groups, scale) + f"\nDiamonds: {report}' {source} (BERT-base), dev; means recomputed from their parts.")
+    return figure
+
+
+def _about(groups, scale):
+    """Which systems have runs here, and what makes the others."""
+    lines, there = [], [name for name, runs in groups.items() if runs]
+    if there:
+        first = groups[there[0]]
+        lines.append(f"{first[0]['model']}; seeds: {', '.join(f'{name} {len(groups[name])}' for name in there)}.{data_note(first)}")
+    if absent := [name for name in groups if name not in there]:
+        lines.append(f"Own runs not recorded yet: {', '.join(absent)}; run `{command(absent[0], scale)}` and so on.")
+    return "\n".join(lines)
+
+
+def static(scale="mini"):
+    """S9, SerBERTus' Table 5: a frozen encoder beside the one that learns."""
+    table = published.table("serbertus_table5_static").set_index("system").loc[["finetune only", "static + finetune"]]
+    places, notes = {"none": 0, "frozen": 1}, []
+    figure = Figure(figsize=(style.WIDE, 3.0), layout="constrained")
+    for axes, task in zip(figure.subplots(1, 2), ("sst", "sts")):
+        printed(axes, places.values(), table[f"{task}_mean"], table[f"{task}_max"])
+        runs, reason = either(lambda: family("S9", ("beside",), scale, tasks=(task,)))
+        if runs:
+            panel(axes, runs, "beside", of_task(task), style.TASK_COLOUR[task], place=places.get)
+        notes.append(told(runs, "S9", ("beside", "tasks"), scale) if runs else f"{reason} With `--grid beside=none,frozen` for both.")
+        axes.set_xticks(list(places.values()), ["fine-tuned", "with a static\none beside"])
+        axes.set(xlim=(-0.4, 1.4), ylabel=style.TASK_NAME[task], title=task.upper())
+        axes.legend(fontsize=7.5)
+    style.caption(figure, "\n".join(dict.fromkeys(notes)) + "\nDiamonds: SerBERTus' Table 5 (BERT-base), mean of seeds, line up to the best.")
+    return figure
+
+
+def sharing(scale="mini"):
+    return ladder(SHARING, ("sst", "qqp", "sts", "mean"), "SerBERTus", "Table 6", "How much of the encoder is shared (S10)", scale)
+
+
+def sbrrt(scale="mini"):
+    return ladder(SBRRT, ("sst", "qqp", "sts"), "SBRRT", "Figure 1 (its second)", "SST only, + SMART, round robin, all (B1–B4)", scale)
+
+
+def smartcs(scale="mini"):
+    return ladder(SMARTCS, ("sst", "qqp", "sts", "mean_norm"), "SMARTCS", "Figures 2 and 8", "SMARTCS' systems (M1–M9)", scale)
+
+
+def smartcs_times(scale="mini"):
+    """M10, SMARTCS' Figure 8 (time): seconds an epoch, relative to M1's, since machines differ."""
+    table = published.scores()
+    table = table[(table["report"] == "SMARTCS") & (table["time_unit"] == "s/epoch")]
+    names = list(table["run"])
+    known = records.load_all(scale=scale)
+    groups = {name: main_group(name, scale, [run for run in known if run["name"] == name])[0] for name in names}
+    epoch = lambda run: run["seconds"] / run["config"]["epochs"]
+    base = np.mean([epoch(run) for run in groups["M1"]]) if groups["M1"] else np.nan
+    figure = Figure(figsize=(6.4, 3.0), layout="constrained")
+    axes = figure.subplots()
+    printed(axes, range(len(names)), table["time"] / table["time"].iloc[0], label="SMARTCS (BERT-base, GPU)")
+    for place, name in enumerate(names):
+        mine = [epoch(run) / base for run in groups[name]]
+        axes.plot([place - 0.15] * len(mine), mine, "o", color=style.BLUE, alpha=0.6, label=None if place else "own runs")
+    axes.set_xticks(range(len(names)), [f"{name}" for name in names])
+    axes.set(ylabel="time of an epoch / M1's", ylim=(0, None), title="What SMART, Bregman and annealing cost")
+    axes.legend(fontsize=7.5)
+    style.caption(figure, _about(groups, scale) + "\nDiamonds: SMARTCS' Figure 8.")
+    return figure
+
+
+def milestones(scale="mini"):
+    """P7: Siamese's steps one upon the other, and each by itself upon P1."""
+    table = published.scores()
+    known = records.load_all(scale=scale)
+    of_config = lambda config: [run for run in known if _same(run["config"], config)]
+    ladder_runs = {name: of_config(system(name, scale)) for name in LADDER}
+    alone = {name: of_config(config) for name, config in zip(LADDER[1:], of_row("P7", scale=scale))}
+    figure = Figure(figsize=(style.WIDE, 3.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    rows = [table[(table["run"] == name) & (table["split"] == "dev")].iloc[0] for name in LADDER]
+    score = lambda run: run["scores"]["mean_norm"]
+    printed(left, range(6), [row["mean_norm"] for row in rows], label="Siamese, recomputed")
+    left.plot(range(6), [row["published_mean"] for row in rows], "x", color=style.RED, ms=7, label="Siamese, as printed")
+    for place, name in enumerate(LADDER):
+        left.plot([place - 0.15] * len(ladder_runs[name]), [score(run) for run in ladder_runs[name]], "o", color=style.PURPLE, alpha=0.6, label=None if place else "own runs")
+    left.set_xticks(range(6), ["P1\n(u, v)", "P2\n+|u−v|", "P3\n+layer", "P4\n+transl.", "P5\n+SMART", "P6\nunfrozen"], fontsize=7.5)
+    left.set(ylabel="mean, r as (r+1)/2", title="One step upon the other")
+    left.legend(fontsize=7)
+    start = np.mean([score(run) for run in ladder_runs["P1"]]) if ladder_runs["P1"] else np.nan
+    printed(right, range(5), np.diff([row["mean_norm"] for row in rows]), label="Siamese: gain on the ladder")
+    for place, name in enumerate(LADDER[1:]):
+        gains = [score(run) - start for run in alone[name]]
+        right.plot([place - 0.15] * len(gains), gains, "o", color=style.PURPLE, alpha=0.6, label=None if place else "own: upon P1 alone")
+    right.axhline(0, color=style.GREY, lw=1)
+    right.set_xticks(range(5), ["|u−v|", "layer", "transl.", "SMART", "unfrozen"], fontsize=7.5)
+    right.set(title="Each step by itself")
+    right.legend(fontsize=7, loc="upper center")
+    style.caption(figure, _about(ladder_runs, scale) + "\n" + _alone_note(alone, scale) + "\nDiamonds: Siamese's Table 2 (BERT-base).")
+    return figure
+
+
+def _alone_note(alone, scale):
+    absent = sum(not runs for runs in alone.values())
+    return f"Steps alone not recorded yet: {absent} of {len(alone)}; run `{command('P7', scale)}`." if absent else "Right: P1 with one change."
+
+
+def _same(config, wanted):
+    """Equal but for the seed and the row's name."""
+    plain = records.rounded(wanted.to_dict())
+    return all(config[key] == value for key, value in plain.items() if key not in ("seed", "name"))
+
+
+def recomputed():
+    """The published means that their own parts contradict, and how far off they are."""
+    table = published.slips()
+    figure = Figure(figsize=(style.WIDE, 0.42 * len(table) + 1.5), layout="constrained")
+    axes = figure.subplots()
+    y = np.arange(len(table))[::-1]
+    axes.hlines(y, table["published_mean"], table["recomputed"], color=style.GREY, lw=1)
+    axes.plot(table["published_mean"], y, "x", color=style.RED, ms=7, label="as printed")
+    axes.plot(table["recomputed"], y, **style.PUBLISHED, label="from its parts")
+    axes.set_yticks(y, [f"{line.report}: {line.system}" for line in table.itertuples()], fontsize=8)
+    for place, line in zip(y, table.itertuples()):
+        axes.annotate(f"{line.gap:+.3f}", (max(line.published_mean, line.recomputed), place), (8, 0), textcoords="offset points", va="center", fontsize=7.5)
+    axes.set(xlabel="mean of the three scores", title="Published means that do not follow from their parts", ylim=(-0.6, len(table) - 0.4))
+    axes.margins(x=0.12)
+    axes.legend(fontsize=7.5, loc="best")
+    style.caption(figure, "data/published/scores.csv; off by more than rounding of the printed digits allows. No run is involved.")
+    return figure
+
+
+def intervals():
+    """Every published SST dev score with the interval that 1,101 sentences allow."""
+    table = published.intervals()
+    table = table[(table["split"] == "dev") & table["sst"].notna() & (table["run"] != "")].drop_duplicates(["report", "run"])
+    table = table.sort_values(["report", "sst"])
+    figure = Figure(figsize=(style.WIDE, 4.2), layout="constrained")
+    axes = figure.subplots()
+    colours = dict(zip(sorted(table["report"].unique()), style.COLOURS))
+    for place, line in enumerate(table.itertuples()):
+        axes.vlines(place, line.sst_low, line.sst_high, color=colours[line.report], lw=3, alpha=0.35)
+        axes.plot(place, line.sst, **style.PUBLISHED)
+    for report, colour in colours.items():
+        axes.plot([], [], color=colour, lw=3, alpha=0.5, label=report)
+    axes.set_xticks(range(len(table)), table["run"], rotation=90, fontsize=6.5)
+    axes.set(ylabel=style.TASK_NAME["sst"], title="Published SST scores with their 95 % intervals")
+    axes.legend(fontsize=7.5, ncols=2, loc="lower right")
+    style.caption(figure, f"Wilson's interval for {published.SIZES['dev']['sst']:,} sentences, BERT-base, by report; seeds add their own spread. No run is involved.")
+    return figure
+
+
+FIGURES = {
+    "08_10_static": static,
+    "08_11_sharing": sharing,
+    "08_12_round_robin": sbrrt,
+    "08_13_milestones": milestones,
+    "08_14_smartcs": smartcs,
+    "08_15_smartcs_times": smartcs_times,
+    "08_16_means_recomputed": recomputed,
+    "08_17_intervals": intervals,
+}

@@ -1,0 +1,117 @@
+"""Runs that differ in one thing: the records behind a sweep's figure, and the panel that draws them beside published points.
+
+Notable choices: what belongs together is decided by the settings, not by the name: a run of C2 is a point of S6's line where all but the weight
+decay agrees. Where a row was run with other fixed settings than its line (fewer epochs, say), those runs are taken and the caption tells.
+Every run is a dot; the line joins the means over seeds.
+"""
+
+import json
+
+import numpy as np
+
+from .. import published, records
+from ..systems import system
+from . import Missing, style
+
+SEEDS = "--seeds 0,1,2"
+
+
+def command(name, scale="mini", *more):
+    """What a person types to have the records."""
+    return " ".join(("minbert sweep", name, "--scale", scale, SEEDS, *more))
+
+
+def family(name, fields, scale="mini", least=2, **like):
+    """Records like the system `name` (with `like` changed) in all but `fields`, seed and name; Missing where fewer than
+    `least` different settings are recorded."""
+    line = _rest(records.rounded(system(name, scale, **like).to_dict()), fields)
+    groups = {line: []}
+    for record in records.load_all(scale=scale):
+        groups.setdefault(_rest(record["config"], fields), []).append(record)
+    fits = lambda run: run["name"] == name and all(run["config"][k] == records.rounded(v) for k, v in like.items())
+    usable = {key: _once(name, fields, runs) for key, runs in groups.items() if key == line or any(map(fits, runs))}
+    settings = {key: len({setting(run, fields) for run in runs}) for key, runs in usable.items()}
+    best = max(usable, key=lambda key: (settings[key], key == line, len(usable[key]), key))
+    if settings[best] < least:
+        raise Missing(f"run `{command(name, scale)}`")
+    return sorted(usable[best], key=lambda run: (setting(run, fields), run["config"]["seed"]))
+
+
+def _once(name, fields, runs):
+    """Each setting and seed once: the same run may be recorded under two rows' names. None ("as the checkpoint says") is no point."""
+    seen, runs = {}, [run for run in runs if all(run["config"][field] is not None for field in fields)]
+    for run in sorted(runs, key=lambda run: (run["name"] != name, run["name"], run["key"])):
+        seen.setdefault((setting(run, fields), run["config"]["seed"]), run)
+    return list(seen.values())
+
+
+def _rest(config, fields):
+    return json.dumps({k: v for k, v in config.items() if k not in (*fields, "seed", "name")}, sort_keys=True)
+
+
+def setting(run, fields):
+    """The values of `fields` in a run, as text that tells settings apart and sorts."""
+    return json.dumps([run["config"][field] for field in fields], sort_keys=True)
+
+
+def either(find):
+    """(what `find` gives, "") or (None, why its records are missing): a figure with published points can be drawn without."""
+    try:
+        return find(), ""
+    except Missing as reason:
+        return None, f"Own runs not recorded yet: {reason}."
+
+
+def told(runs, name, fields=(), scale="mini"):
+    """For a caption: model, number of runs and seeds, and how their fixed settings differ from the row's line."""
+    config, line = runs[0]["config"], records.rounded(system(name, scale).to_dict())
+    changed = {k: v for k, v in config.items() if k not in (*fields, "seed", "name") and v != line[k]}
+    seeds = sorted({run["config"]["seed"] for run in runs})
+    text = f"{runs[0]['model']}: {len(runs)} runs, {len(seeds)} seed{'s' * (len(seeds) > 1)}, {config['epochs']} epochs"
+    if changed:
+        text += "; unlike " + name + ": " + ", ".join(f"{k} = {json.dumps(v)}" for k, v in changed.items())
+    return text + "." + data_note(runs)
+
+
+def data_note(runs):
+    """What a reader must know of the data: a subset, or MiniLM's and Quora's special relation."""
+    if "train/qqp" not in runs[0]["data"]:
+        return ""
+    rows, file = (runs[0]["data"]["train/qqp"][key] for key in ("rows", "file"))
+    note = f" QQP: {rows:,} training rows of {file}."
+    return note + (" MiniLM-L6's own training saw Quora pairs." if "MiniLM" in runs[0]["model"] else "")
+
+
+def panel(axes, runs, field, score, colour=style.BLUE, label="own runs", place=lambda value: value):
+    """Every run a dot over its value, the mean over seeds a line. `place` brings a value to x; `score` a run to y."""
+    x = np.array([place(run["config"][field]) for run in runs], dtype=float)
+    y = np.array([score(run) for run in runs], dtype=float)
+    at = np.unique(x)
+    axes.plot(at, [y[x == value].mean() for value in at], color=colour, label=label)
+    axes.plot(x, y, "o", color=colour, alpha=0.6)
+
+
+def printed(axes, x, y, top=None, label="published (BERT-base)"):
+    """Published points; a thin line up to the best seed where the report gives it."""
+    if top is not None:
+        axes.vlines(x, y, top, color=style.BLACK, lw=0.8)
+    axes.plot(x, y, **style.PUBLISHED, label=label)
+
+
+def of_task(task):
+    return lambda run: run["scores"][task] if run["scores"].get(task) is not None else np.nan
+
+
+def categories(axes, values, named=lambda value: f"{value:g}"):
+    """Values as equally spaced places on the x axis; → {value: place}."""
+    values = sorted(set(values))
+    axes.set_xticks(range(len(values)), [named(value) for value in values])
+    return {value: place for place, value in enumerate(values)}
+
+
+def said(row, quantity):
+    """(low, high) of what only a report's running text says."""
+    table = published.table("said")
+    line = table[(table["row"] == row) & (table["quantity"] == quantity)].iloc[0]
+    return float(line["low"]), float(line["high"])
+

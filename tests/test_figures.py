@@ -1,0 +1,123 @@
+"""Every figure: drawn from records, told without them, the same bytes twice, and committed as its records give it."""
+
+import re
+
+import pytest
+from fake_runs import facts, fake
+
+from minbert_lib.errors import MinbertError
+from minbert_lib.lab import figures, records, sweep, system
+from minbert_lib.lab.figures import analysis, reports, sweeps, vary
+from minbert_lib.lab.systems import LADDER, SWEEPS, SYSTEMS
+
+OURS = {**sweeps.FIGURES, **analysis.FIGURES, **reports.FIGURES}
+ALONE = ("08_16_means_recomputed", "08_17_intervals")  # drawn from published numbers only, whatever is recorded
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """A MINBERT_HOME in which every row of the reports has runs, invented ones."""
+    home = tmp_path_factory.mktemp("recorded")
+    rows = {"C2", "S2", *SWEEPS, *LADDER, *reports.SHARING, *reports.SBRRT, *reports.SMARTCS}
+    configs = [config for name in sorted(rows - {"S8"}) for config in sweep.of_row(name, (0, 1), "mini")]
+    configs += [system("S5", "mini", seed) for seed in (0, 1)]
+    configs += [system("S9", "mini", seed, beside="none", tasks=("sts",)) for seed in (0, 1)]
+    for config in configs:
+        fake(config, home / "runs")
+    facts(home / "runs")
+    return home
+
+
+@pytest.fixture
+def with_records(recorded, monkeypatch):
+    monkeypatch.setenv("MINBERT_HOME", str(recorded))
+    monkeypatch.setattr(records, "folders", lambda: [recorded / "runs"])
+
+
+@pytest.fixture
+def without_records(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINBERT_HOME", str(tmp_path))
+    monkeypatch.setattr(records, "folders", lambda: [tmp_path / "runs"])
+
+
+def words(figure):
+    """All text of a figure, with the spaces of wrapped lines taken out."""
+    return " ".join(part.get_text() for part in figure.findobj(match=lambda artist: hasattr(artist, "get_text")))
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_figure_draws_its_records(name, with_records):
+    text = words(figures.draw(name))
+    assert "not recorded" not in text, text
+    if name not in ALONE:
+        assert "an invented model (mini)" in text  # the caption says whose runs these are
+
+
+@pytest.mark.parametrize("name", [name for name in OURS if name not in ALONE])
+def test_without_records_a_figure_names_the_command_that_makes_them(name, without_records):
+    text = words(figures.draw(name))
+    command = re.search(r"`minbert (sweep|train) (\S+) --scale mini", text)
+    assert command and command[2] in SYSTEMS, text
+
+
+@pytest.mark.parametrize("name", ["08_3_head_dropout", "08_13_milestones", "11_1_sst_confusion"])
+def test_rebuilt_a_figure_is_the_same_file(name, with_records, tmp_path):
+    first = [path.read_bytes() for path in figures.save(name, tmp_path / "a")]
+    assert first == [path.read_bytes() for path in figures.save(name, tmp_path / "b")]
+
+
+def test_committed_figures_are_what_their_records_give(repo, tmp_path, monkeypatch):
+    """The SVG is compared without its outlines' last digits, which may differ between machines' numerical libraries."""
+    monkeypatch.setattr(records, "folders", lambda: [repo / "data/runs"])
+    committed = [path for path in sorted((repo / "figures").glob("*.svg")) if path.stem in figures.catalogue()]
+    if not committed:
+        pytest.skip("no figure is committed yet")
+    plain = lambda path: re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.2f}", path.read_text())
+    for path in committed:
+        assert plain(figures.save(path.stem, tmp_path)[0]) == plain(path), f"`minbert figures {path.stem}` makes another {path.name}"
+
+
+# ---- which runs belong together
+
+
+def test_a_family_differs_in_its_fields_only(with_records):
+    runs = vary.family("S6", ("weight_decay",), tasks=("sst",))
+    decays = {run["config"]["weight_decay"] for run in runs}
+    assert decays == {0.0, 1e-5, 1e-4, 1e-3, 1e-2}  # C2's runs are the point without decay
+    assert len(runs) == 2 * len(decays)  # each setting and seed once
+    assert len({vary._rest(run["config"], ("weight_decay",)) for run in runs}) == 1
+    both = vary.family("S6", ("weight_decay",), tasks=("sst", "qqp", "sts"))
+    assert {tuple(run["config"]["tasks"]) for run in both} == {("sst", "qqp", "sts")}
+
+
+def test_a_row_that_was_run_with_fewer_epochs_is_shown_as_such(without_records, tmp_path):
+    for config in sweep.of_row("S4", (0,), "mini", epochs=2):
+        fake(config, tmp_path / "runs")
+    runs = vary.family("S4", ("hidden_dropout",))
+    assert len(runs) == 6 and "unlike S4: epochs = 2" in vary.told(runs, "S4", ("hidden_dropout",))
+    with pytest.raises(figures.Missing, match="minbert sweep S3 --scale mini --seeds 0,1,2"):
+        vary.family("S3", ("head_dropout",))
+
+
+def test_rates_of_a_sweep_follow_the_scale():
+    rates = lambda scale: sorted({config.lr for config in sweep.of_row("S1", scale=scale)})
+    assert rates("base") == [5e-6, 1e-5, 2e-5] and rates("mini") == [2.5e-5, 5e-5, 1e-4]
+    assert system("S1", "mini") in sweep.of_row("S1", scale="mini")
+
+
+def test_steps_alone_are_the_first_rung_with_one_change():
+    below = system("P1", "mini")
+    for config, name in zip(sweep.of_row("P7", scale="mini"), LADDER[1:], strict=True):
+        changed = {key for key, value in config.to_dict().items() if value != below.to_dict()[key]} - {"name"}
+        assert changed and all(getattr(config, key) == getattr(system(name, "mini"), key) for key in changed)
+
+
+def test_facts_of_another_file_are_not_used(with_records, recorded):
+    from minbert_lib.lab.facts import facts as find
+
+    record = records.load_all(name="C2")[0]
+    record["data"]["dev/sst"]["sha256"] = "another"
+    with pytest.raises(MinbertError):
+        find(record, "sst")
+    with pytest.raises(figures.Missing, match="minbert train C2"):
+        analysis.look(record, "sst")
