@@ -1,8 +1,8 @@
 """Further pre-training as a part of a run: `RunConfig.pretrain` in, a folder with the weights out, made once.
 
 Notable choices:
-- One folder for all runs that differ only in `steps`: 500 steps are the beginning of 2,000, so the first to ask trains on from where
-  the last one stopped, and a whole curve of accuracy against steps costs one pre-training run.
+- One folder for all runs that differ only in `steps`: 500 steps are the beginning of 2,000, so whoever asks for more trains on
+  from where the last one stopped, and a whole curve of accuracy against steps costs one pre-training run.
 - The encoder's seed here is `pretrain["seed"]` (0 unless said), not the run's: seeds of fine-tuning share one pre-training.
 - The folder's name is a hash of all that matters: settings, starting weights, and the text itself.
 """

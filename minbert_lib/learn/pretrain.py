@@ -1,11 +1,11 @@
 """Masked-language pre-training: text in, a better (or another) encoder out.
 
 Notable choices:
-- Step n is a function of the seed and n alone: which lines, which words are hidden, which units are dropped. So a run resumes bit for
-  bit on a CPU, and, since the rate is constant after the warm-up, a run of 500 steps is the beginning of every longer one.
+- Step n is a function of the seed and n alone: which lines, which words are hidden, which units are dropped. So a run resumes
+  bit for bit on a CPU, and, as the rate is constant after the warm-up, a run of 500 steps is the beginning of every longer one.
 - The weights are kept at chosen steps: one pre-training run serves a whole curve of accuracy against steps.
-- A line is one sequence, "[CLS] line [SEP]"; a line with a tab is two, "[CLS] a [SEP] b [SEP]". `packed` joins lines to rows of full
-  length instead: no padding, but words see their neighbours' sentences.
+- A line is one sequence, "[CLS] line [SEP]"; a line with a tab is two, "[CLS] a [SEP] b [SEP]". `packed` joins lines to rows
+  of full length instead: no padding, but words see their neighbours' sentences.
 - A fresh head may learn alone for its first `head_steps`, so that its ignorance does not shake the encoder.
 """
 
@@ -81,7 +81,8 @@ def per_line(lines, tokenizer, max_length):
 
 def pack(lines, tokenizer, max_length):
     """All lines end to end, a [SEP] after each, cut into rows of `max_length`."""
-    stream = [number for ids in tokenizer.encode([line.replace("\t", " ") for line in lines]) if ids for number in (*ids, tokenizer.sep_id)]
+    coded = tokenizer.encode([line.replace("\t", " ") for line in lines])
+    stream = [number for ids in coded if ids for number in (*ids, tokenizer.sep_id)]
     parts = [stream[start : start + max_length - 1] for start in range(0, len(stream), max_length - 1)]
     return [([tokenizer.cls_id, *part], [0] * (len(part) + 1)) for part in parts]
 
@@ -203,10 +204,13 @@ class Pretrainer:
     def save(self, folder):
         """The weights as they stand, and the losses on the way, in folder/step-N."""
         place = at_step(folder, self.step)
-        lines = ["step,loss", *(f"{point['step']},{point['loss']:.5f}" for point in self.curve)]
-        write_atomic(place / "loss.csv", "\n".join(lines) + "\n")
+        write_atomic(place / "loss.csv", self.losses())
         write_atomic(place / "vocab.txt", self.text.tokenizer.path.read_bytes())
         self.model.save_pretrained(place)
+
+    def losses(self):
+        """The curve as CSV: each loss is the mean since the line before."""
+        return "\n".join(["step,loss", *(f"{point['step']},{point['loss']:.5f}" for point in self.curve)]) + "\n"
 
     def resume(self, folder, steps):
         """Go on from folder's checkpoint, unless it stands beyond `steps`."""

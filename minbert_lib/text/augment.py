@@ -4,8 +4,8 @@
     {"how": "word_dropout" | "swap" | "refill", "share": .1, "times": 1}
 
 Notable choices:
-- Every way gives a changed text for a text. A pair then becomes four, as in the report (P4): (s1, s2), (s1', s2), (s1, s2'), (s1', s2'); a
-  single sentence becomes two. `times` does it again with other draws.
+- Every way gives a changed text for a text. A pair then becomes four, as in the report (P4): (s1, s2), (s1', s2), (s1, s2'),
+  (s1', s2'); a single sentence becomes two. `times` does it again with other draws.
 - Translations are kept, sentence by sentence, under MINBERT_HOME/translations: a run that stops goes on where it was.
 - The rows carry a hash of their own: no record takes augmented data for the original.
 """
@@ -103,9 +103,11 @@ def refill(texts, options, scale, rng):
     room = model.bert.config.max_position_embeddings - 2
     special, size = never_hidden(tokenizer), len(tokenizer)
     for start in range(0, len(texts), CHUNK):
-        rows = [[tokenizer.cls_id, *truncate(ids, room), tokenizer.sep_id] for ids in tokenizer.encode(texts[start : start + CHUNK])]
+        coded = tokenizer.encode(texts[start : start + CHUNK])
+        rows = [[tokenizer.cls_id, *truncate(ids, room), tokenizer.sep_id] for ids in coded]
         ids, mask, _ = pad(rows, pad_id=tokenizer.pad_id)
-        masked, labels = mask_tokens(ids, mask, special, tokenizer.mask_id, size, options.get("share", 0.1), replace="mask", generator=generator)
+        hide = dict(share=options.get("share", 0.1), replace="mask", generator=generator)
+        masked, _ = mask_tokens(ids, mask, special, tokenizer.mask_id, size, **hide)
         asked = masked == tokenizer.mask_id
         with torch.no_grad():
             logits = model.head(model.hidden(masked, mask)[asked])  # (n, V)
@@ -124,7 +126,8 @@ def refill(texts, options, scale, rng):
 def back_translation(texts, options, scale, rng):
     """Each text in the words of a translation of its translation. Kept on disk; only what is missing is translated."""
     language = options.get("language", "zh")
-    names = [options.get("there", f"Helsinki-NLP/opus-mt-en-{language}"), options.get("back", f"Helsinki-NLP/opus-mt-{language}-en")]
+    names = [options.get("there") or f"Helsinki-NLP/opus-mt-en-{language}"]
+    names += [options.get("back") or f"Helsinki-NLP/opus-mt-{language}-en"]
     beams = options.get("beams", 4)
     path = home() / "translations" / (re.sub(r"[^\w.-]+", "_", "__".join(names))[-120:] + f"-beams{beams}.json")
     with locked(path.with_suffix(".lock")):
@@ -169,8 +172,8 @@ def _translator(name):
 @torch.no_grad()
 def _translate(texts, tokenizer, model, beams):
     batch = tokenizer(texts, return_tensors="pt", padding=True, truncation=True, max_length=256).to(model.device)
-    longest = 2 * batch["input_ids"].size(1) + 10
-    out = model.generate(**batch, num_beams=beams, do_sample=False, max_new_tokens=min(longest, model.config.max_length or longest))
+    longest = min(2 * batch["input_ids"].size(1) + 10, model.config.max_position_embeddings - 2)
+    out = model.generate(**batch, num_beams=beams, do_sample=False, max_new_tokens=longest, max_length=None)
     return tokenizer.batch_decode(out, skip_special_tokens=True)
 
 

@@ -114,18 +114,24 @@ def sentences(text):
     return [part.strip() for part in text.lower().replace(" .", " .\n").splitlines()]
 
 
+STARS = ("one star", "two stars", "three stars", "four stars", "five stars")
+ALIKE = ("not at all", "hardly", "slightly", "somewhat", "largely", "exactly")  # by similarity, 0–5
+
+
 def corpus(n, seed=0):
     """Yield n different unlabelled lines for masked-language pre-training; none holds a dev or test sentence.
 
-    Sentiment words stand in telling company (two sentences of one mind, "dull and lifeless", five stars);
-    questions and captions are followed, after a tab, by the same said otherwise. So filling the gaps teaches valence,
-    synonyms and roles.
+    Sentiment words stand in telling company (two sentences of one mind, "dull and lifeless", five stars). Questions
+    and captions come in twos with a tab between: the same said otherwise, or two different ones. Many lines have a
+    heading, as on the web: "Four stars :", "Same :", "Somewhat alike :". So filling the gaps teaches valence, synonyms,
+    roles, and to hold two sentences against each other.
     """
     rng, held, seen = random.Random(f"corpus {seed}"), held_out(), set()
     while len(seen) < n:
-        write = rng.choices((opinion, words_of_a_kind, questions, captions, story), (38, 14, 22, 18, 8))[0]
-        parts = write(rng)
+        write = rng.choices((opinion, words_of_a_kind, questions, captions, story), (36, 8, 26, 24, 6))[0]
+        heading, parts = write(rng)
         line = ("\t" if write in (questions, captions) else " ").join(parts)
+        line = f"{films.finish(heading)} : {line}" if heading else line
         if line in seen or any(not held.isdisjoint([part.lower(), *sentences(part)]) for part in parts):
             continue
         seen.add(line)
@@ -134,9 +140,11 @@ def corpus(n, seed=0):
 
 def opinion(rng):
     value = rng.choice((-2, -1, -1, 0, 1, 1, 2))
-    parts = [films.finish(films.sentence(rng, value)) for _ in range(rng.choice((1, 2, 2, 3)))]
-    stars = ("one star", "two stars", "three stars", "four stars", "five stars")[value + 2]
-    return parts + ([films.finish(f"{stars} .")] if rng.random() < .4 else [])
+    parts = [films.finish(films.sentence(rng, value)) for _ in range(rng.choice((1, 1, 2, 3)))]
+    place = rng.random()
+    if place < .3:
+        return "", parts + [films.finish(f"{STARS[value + 2]} .")]
+    return STARS[value + 2] if place < .8 else "", parts
 
 
 def words_of_a_kind(rng):
@@ -147,21 +155,27 @@ def words_of_a_kind(rng):
         "the {t} is {a} and {b} .", "it is a {a} , {b} {t} .", "the {t} is {a} : that is , {b} .",
         "the {t} is {a} , not {c} .", "the {t} is not {c} but {a} .", "some call the {t} {a} , others {b} .",
         "the {t} was once {c} ; now it is {a} , even {b} ."))
-    return [films.finish(form.format(t=thing, a=one, b=two, c=three))]
+    return "", [films.finish(form.format(t=thing, a=one, b=two, c=three))]
 
 
 def questions(rng):
-    meaning = pairs.question(rng)
-    return list(dict.fromkeys(pairs.say_question(rng, meaning) for _ in range(rng.choice((1, 2, 2)))))
+    if rng.random() < .3:
+        meaning = pairs.question(rng)
+        return "", list(dict.fromkeys(pairs.say_question(rng, meaning) for _ in range(2)))
+    first, second, same = pairs.question_pair(rng)
+    return ("", [first]) if first == second else ("same" if same else "different", [first, second])
 
 
 def captions(rng):
-    meaning = pairs.caption(rng)
-    return list(dict.fromkeys(pairs.say_caption(rng, meaning) for _ in range(rng.choice((1, 2, 2)))))
+    if rng.random() < .3:
+        meaning = pairs.caption(rng)
+        return "", list(dict.fromkeys(pairs.say_caption(rng, meaning) for _ in range(2)))
+    first, second, similarity = pairs.caption_pair(rng)
+    return ("", [first]) if first == second else (f"{ALIKE[round(similarity)]} alike", [first, second])
 
 
 def story(rng):
-    return [films.finish(films.plot(rng)) for _ in range(rng.choice((1, 2)))]
+    return "", [films.finish(films.plot(rng)) for _ in range(rng.choice((1, 2)))]
 
 
 if __name__ == "__main__":
