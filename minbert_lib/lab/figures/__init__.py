@@ -13,7 +13,7 @@ from ...files import write_atomic
 from ...home import repo
 from . import style
 
-ROOMS = ("baseline", "tasks", "smart", "pretraining", "sweeps", "ensembles", "analysis", "speed", "reports")
+ROOMS = ("baseline", "tasks", "architectures", "smart", "pretraining", "sweeps", "ensembles", "analysis", "speed", "reports")
 
 
 class Missing(MinbertError):

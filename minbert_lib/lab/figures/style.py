@@ -5,6 +5,7 @@ that do not change, so that a figure rebuilt from the same records is the same f
 """
 
 import sys
+import textwrap
 from contextlib import contextmanager
 
 # Okabe & Ito's palette, in an order in which neighbours differ in brightness too
@@ -79,5 +80,7 @@ def band(axes, x, runs, colour, label=None, **kwargs):
 
 
 def caption(figure, text):
-    """The line under a figure that says which records, model and data it shows."""
-    figure.supxlabel(text, fontsize=7.5, color="#555555", x=0.01, ha="left")
+    """The lines under a figure that say which records, model and data it shows; a long one is broken to the figure's width."""
+    width = int(16 * figure.get_figwidth())  # letters of this size in a line
+    lines = [part for line in text.split("\n") for part in textwrap.wrap(line, width)]
+    figure.supxlabel("\n".join(lines), fontsize=7.5, color="#555555", x=0.01, ha="left")
