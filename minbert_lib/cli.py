@@ -74,7 +74,7 @@ def train(args):
     curves as TensorBoard's event files, also those of a run that was recorded earlier.
     """
     from .home import scale
-    from .lab import records, run, system
+    from .lab import memory, records, run, system
     from .lab.config import parse_setting
 
     config = system(args.name, scale(args.scale).name, args.seed, **dict(map(parse_setting, args.set)))
@@ -82,7 +82,8 @@ def train(args):
         from .lab.tensorboard import writer
 
         writer()  # a missing package is told before the run, not after it
-    record = run(config, out=args.out, again=args.again)
+    micro_batch = memory.micro_batch(config, args.max_memory) if args.max_memory else None
+    record = run(config, out=args.out, again=args.again, micro_batch=micro_batch)
     if args.tensorboard:
         from .lab.tensorboard import export
 
@@ -139,6 +140,17 @@ def predict(args):
     tasks = (args.task,) if args.task else None
     for path in room.submit(args.runs, args.out, args.data, splits, tasks, files):
         print(path)
+
+
+def bench(args):
+    """How fast this library trains and scores, beside Hugging Face's transformers and a plain first implementation.
+
+    One run, ways taking turns, medians of rounds after a warm-up. Before a time is believed, all ways must have the same
+    losses. --quick ends within eight minutes on two cores; without it half an hour or more.
+    """
+    from .lab.bench import bench as measure
+
+    measure(args.quick, args.json, args.threads, args.only)
 
 
 def figures(args):
@@ -218,6 +230,7 @@ def parser():
     sub.add_argument("--out", metavar="FOLDER", help="keep record, weights and checkpoints here")
     sub.add_argument("--again", action="store_true", help="run it even if it is recorded")
     sub.add_argument("--tensorboard", metavar="FOLDER", help="write TensorBoard's event files here too")
+    sub.add_argument("--max-memory", type=int, metavar="MB", help="cut batches into parts that fit; same batch size, same numbers")
 
     sub = add(sweep, "run a system at many settings and seeds")
     sub.add_argument("name", metavar="NAME", help="a system's name; `minbert systems` lists them")
@@ -238,6 +251,12 @@ def parser():
     sub.add_argument("--task", choices=("sst", "qqp", "sts"), help="one task only")
     sub.add_argument("--split", choices=("dev", "test"), help="one split only")
     sub.add_argument("--file", metavar="FILE", help="read this file; needs --task and --split")
+
+    sub = add(bench, "measure the speed beside what people use")
+    sub.add_argument("--quick", action="store_true", help="fewer batches and rounds: within eight minutes")
+    sub.add_argument("--json", action="store_true", help="print the rows as JSON")
+    sub.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: as torch has them)")
+    sub.add_argument("--only", nargs="+", default=(), metavar="PART", help="parts whose name contains this: train, qqp, smart, …")
 
     sub = add(figures, "rebuild the figures from records")
     sub.add_argument("names", nargs="*", metavar="NAME", help="some figures only (default: all)")

@@ -1,0 +1,265 @@
+"""How fast is it, beside what people use? `minbert bench` measures both in one run.
+
+Notable choices
+- Ways take turns step by step, so that whatever else the machine does meets all of them. A ratio is taken round by round, and the
+  median of rounds counts; the first round warms up.
+- Before a time is believed, two updates without dropout must give every way the same losses on the same batches.
+- "hf" is Hugging Face's usual way, "hf well" the same library used well in the same precision, "plain" a first implementation;
+  `rivals` says what each does.
+- --quick measures fewer batches and rounds, and ends within eight minutes: every part has its share of them.
+"""
+
+import copy
+import json
+import random
+import statistics
+import time
+
+import numpy as np
+import torch
+
+from ..errors import MinbertError
+from ..learn import AdamW
+from ..learn.evaluate import predict
+from ..learn.metrics import predictions_from
+from ..learn.precision import autocast, choose
+from ..learn.surgery import pcgrad
+from ..model.mlm import MaskedLM, mlm_loss
+from ..text.masking import mask_tokens, never_hidden
+from . import rivals
+from .run import _device_name
+from .ways import LR, OWN, Ground, Own, Their, check_losses, training
+
+SMART = dict(eps=1e-2, sigma=1e-2, step_size=1e-2, steps=1)  # large enough for bfloat16 to see
+
+
+def bench(quick=False, as_json=False, threads=None, only=()):
+    """Measure, print, and → the rows."""
+    rivals.transformers()
+    if threads:
+        torch.set_num_threads(threads)
+    parts = {name: part for name, part in PARTS.items() if not only or any(word in name for word in only)}
+    if not parts:
+        raise MinbertError(f"bench has no part called {', '.join(only)}; it has {', '.join(PARTS)}")
+    ground, rows = Ground(), []
+    precisions = ("float32",) + (("bfloat16",) if choose("auto", "cpu") == "bfloat16" else ())
+    machine = f"{_device_name('cpu')}, torch {torch.__version__}; {ground}"
+    if not as_json:
+        print(machine)
+    for number, (name, part) in enumerate(parts.items()):
+        settings = Settings(ground, precisions, quick, seconds=(400 if quick else 1800) / len(PARTS))
+        for found in part(settings, name):
+            rows.append(found | {"machine": machine})
+            if not as_json:
+                print(line(found), flush=True)
+    if as_json:
+        print(json.dumps(rows, indent=1))
+    return rows
+
+
+class Settings:
+    def __init__(self, ground, precisions, quick, seconds):
+        self.ground, self.precisions, self.seconds = ground, precisions, seconds
+        self.steps, self.rounds = (12, 2) if quick else (24, 5)  # a step is a batch, a round all of them
+
+
+def take_turns(ways, settings, steps=None):
+    """{way: seconds a step in every round}, after a warm-up of two steps each, within about the part's seconds."""
+    steps, started = steps or settings.steps, time.perf_counter()
+    times = {name: [] for name in ways}
+    for step in 2 * list(ways.values()):
+        step()
+    for number in range(1, settings.rounds + 1):
+        spent = dict.fromkeys(ways, 0.0)
+        for _ in range(steps):
+            for name, step in ways.items():
+                begun = time.perf_counter()
+                step()
+                spent[name] += (time.perf_counter() - begun) / steps
+        for name, value in spent.items():
+            times[name].append(value)
+        if (time.perf_counter() - started) * (number + 1) / number > settings.seconds:
+            break
+    return times
+
+
+def row(name, times, way, targets, **others):
+    """One line of the table. `others` {ratio: the way it is measured against}; `targets` {ratio: goal}."""
+    out = {"name": name, "seconds": statistics.median(times[way]), "rounds": len(times[way])}
+    for key, other in others.items():
+        if other in times:
+            out[key] = round(statistics.median(a / b for a, b in zip(times[other], times[way])), 3)
+    if "ratio_to_own_step" in out:  # here less is better
+        out["ratio_to_own_step"] = round(1 / out["ratio_to_own_step"], 3)
+    out["targets"] = targets
+    out["met"] = all(out[key] <= goal if key == "ratio_to_own_step" else out[key] >= goal for key, goal in targets.items() if key in out)
+    return out
+
+
+def line(found):
+    parts = []
+    for key, value in found.items():
+        if key.startswith("ratio"):
+            goal = found["targets"].get(key)
+            mark = "" if goal is None else f" (target {'≤' if key == 'ratio_to_own_step' else '≥'} {goal})"
+            parts.append(f"{key[6:].replace('_', ' ')} {value:.2f}{mark}")
+    return f"{found['name']:<46}{1e3 * found['seconds']:>8.1f} ms   {', '.join(parts)}{'' if found['met'] else '   MISSED'}"
+
+
+def training_part(task, size, dropout, shape="mini"):
+    goals = {"float32": (3.2, 3.6), "bfloat16": (6.5, 8.5)} if shape == "mini" else {"float32": (2.8, 2.8), "bfloat16": (6, 6)}
+
+    def part(settings, name):
+        small, ground = shape == "mini", settings.ground
+        steps = settings.steps if small else 4
+        plainly = training(ground, task, size, 2, settings.precisions, 0.0, shape, small)
+        check_losses(plainly, ground.data(task), ground.batches(task, size, 2)[0])
+        del plainly
+        ways = training(ground, task, size, steps, settings.precisions, 0.1 if dropout else 0.0, shape, small)
+        times = take_turns(ways, settings, steps)
+        for precision in settings.precisions:
+            goal = {"ratio_vs_hf": goals[precision][0 if dropout else 1]}
+            goal |= {"ratio_vs_hf_well": {"float32": 1.45, "bfloat16": 1.5}[precision]} if small else {}
+            others = dict(ratio_vs_hf="hf", ratio_vs_hf_well=f"hf well {precision}", ratio_vs_plain="plain")
+            yield row(f"{name} {precision}", times, f"own {precision}", goal, **others)
+
+    return part
+
+
+def scoring_part(settings, name):
+    """A dev set: the course's way takes it in file order, 64 rows a batch, every layer whole."""
+    ground = settings.ground
+    data, model = ground.data("sst", "dev"), ground.model("sst").eval()
+    rows = np.random.default_rng(0).permutation(len(data))[: 256 if settings.rounds < 3 else 1024]
+    held = subset(data, rows)
+    plain, theirs = rivals.Plain(model, "sst").eval(), rivals.HuggingFace(model, "sst").eval()
+
+    @torch.no_grad()
+    def usual(net):
+        parts = [predictions_from(net(held.batch(range(at, min(at + 64, len(held))))), "sst") for at in range(0, len(held), 64)]
+        return torch.cat(parts).numpy()
+
+    ways = {"plain": lambda: usual(plain), "hf": lambda: usual(theirs)}
+    ways |= {f"own {p}": lambda p=p: predict(model, held, precision=p)[0] for p in settings.precisions}
+    for way, step in ways.items():
+        if not np.allclose(step(), usual(plain), atol=0.03 if "16" in way else 1e-4):
+            raise MinbertError(f"bench: {way!r} predicts otherwise: nothing was timed")
+    times = take_turns(ways, settings, 1)
+    for precision in settings.precisions:
+        goal = {"ratio_vs_plain": {"float32": 2.7, "bfloat16": 8.5}[precision]}
+        yield row(f"{name} {precision}", times, f"own {precision}", goal, ratio_vs_hf="hf", ratio_vs_plain="plain")
+
+
+def subset(data, rows):
+    """Some rows of a dataset as a dataset of its own."""
+    part = copy.copy(data)
+    part.texts = [[column[i] for i in rows] for column in data.texts]
+    part.lengths, part.labels = data.lengths[rows], data.labels[rows]
+    part.rows = copy.copy(data.rows)
+    object.__setattr__(part.rows, "examples", [data.rows.examples[i] for i in rows])
+    return part
+
+
+def smart_part(settings, name):
+    """K = 1, dropout off. Public SMART moves every token by 1; the number of passes is what takes the time."""
+    ground = settings.ground
+    data, (grouped, mixed) = ground.data("sst"), ground.batches("sst", 32, settings.steps)
+    start = ground.model("sst")
+
+    def fresh():
+        model = ground.model("sst")
+        model.load_state_dict(start.state_dict())
+        return model
+
+    ways = {"hf": Their(rivals.HuggingFace(start, "sst"), data, mixed, penalty=rivals.public_smart)}
+    forms = {"exact": {}, "from the clean pass": {"direction": "clean"}, "on half the batch": {"share": 0.5}}
+    for precision in settings.precisions:
+        ways[f"step {precision}"] = Own(fresh(), data, grouped, precision)
+        for form, switch in forms.items():
+            ways[f"{form} {precision}"] = Own(fresh(), data, grouped, precision, SMART | switch)
+    times = take_turns(ways, settings)
+    for precision in settings.precisions:
+        for form in forms:
+            goal = {"ratio_vs_hf": {"float32": 2.6, "bfloat16": 6.5}[precision]}
+            goal |= {"ratio_to_own_step": {"float32": 2.7, "bfloat16": 2.4}[precision]} if form == "exact" else {}
+            others = dict(ratio_vs_hf="hf", ratio_to_own_step=f"step {precision}")
+            yield row(f"{name}, {form} {precision}", times, f"{form} {precision}", goal, **others)
+
+
+def mlm_part(settings, name):
+    """Masked words of SST: logits at hidden places only, against logits everywhere."""
+    ground = settings.ground
+    data, (grouped, mixed) = ground.data("sst"), ground.batches("sst", 32, settings.steps)
+
+    def steps(indices, loss_of, optimizer, precision):
+        batches = [masked(ground, data.batch(index)) for index in indices]
+        at = -1
+
+        def step():
+            nonlocal at
+            at = (at + 1) % len(batches)
+            optimizer.zero_grad(set_to_none=True)
+            with autocast("cpu", precision):
+                loss = loss_of(*batches[at])
+            loss.backward()
+            optimizer.step()
+            return loss.item()
+
+        return step
+
+    ways = {}
+    for precision in settings.precisions:
+        own = MaskedLM(ground.bert()).train()
+        if not ways:
+            theirs = rivals.hugging_face_mlm(own).train()
+            usual = torch.optim.AdamW(theirs.parameters(), lr=LR, weight_decay=0.0)
+            loss_of = lambda ids, mask, types, labels: theirs(ids, mask.long(), types, labels=labels).loss  # noqa: E731
+            ways["hf"] = steps(mixed, loss_of, usual, "float32")
+            same = masked(ground, data.batch(grouped[0]))
+            mine = mlm_loss(own.cls["predictions"], own.hidden(*same[:3]), same[3])
+            if abs(mine - loss_of(*same)) > 1e-3 * mine:
+                raise MinbertError("bench: the losses of the two masked models differ: nothing was timed")
+        loss = lambda ids, mask, types, labels, own=own: mlm_loss(own.cls["predictions"], own.hidden(ids, mask, types), labels)  # noqa: E731
+        ways[f"own {precision}"] = steps(grouped, loss, AdamW(own.parameters(), fused=True, **OWN), precision)
+    times = take_turns(ways, settings)
+    for precision in settings.precisions:
+        goal = {"ratio_vs_hf": {"float32": 3.5, "bfloat16": 6.5}[precision]}
+        yield row(f"{name} {precision}", times, f"own {precision}", goal, ratio_vs_hf="hf")
+
+
+def masked(ground, batch):
+    tokenizer, generator = ground.tokenizer, torch.Generator().manual_seed(0)
+    ids, labels = mask_tokens(
+        batch.input_ids, batch.attention_mask, never_hidden(tokenizer), tokenizer.mask_id, len(tokenizer), generator=generator
+    )
+    return ids, batch.attention_mask, batch.token_type_ids, labels
+
+
+def surgery_part(settings, name):
+    """Three tasks' gradients of MiniLM's shape, against the textbook loop."""
+    shapes = [p.shape for p in settings.ground.bert().parameters()]
+    gradients = [[torch.randn(shape) for shape in shapes] for _ in range(3)]
+    orders = [[1, 2], [2, 0], [0, 1]]
+    ways = {
+        "textbook": lambda: rivals.textbook_pcgrad(gradients, orders),
+        "own": lambda: pcgrad(gradients, random.Random(0), orders)[0],
+    }
+    for a, b in zip(*(way() for way in ways.values())):
+        if not torch.allclose(a, b, rtol=1e-4, atol=1e-4):
+            raise MinbertError("bench: the two surgeries differ: nothing was timed")
+    times = take_turns(ways, settings, 1)
+    yield row(f"{name}, three tasks", times, "own", {"ratio_vs_textbook": 2}, ratio_vs_textbook="textbook")
+
+
+PARTS = {
+    "train sst 32 dropout": training_part("sst", 32, True),
+    "train sst 32": training_part("sst", 32, False),
+    "train sst 64": training_part("sst", 64, False),
+    "train qqp 32 dropout": training_part("qqp", 32, True),
+    "train sts 32 dropout": training_part("sts", 32, True),
+    "train base shape sst 32": training_part("sst", 32, True, "base"),
+    "score sst dev": scoring_part,
+    "smart sst 32": smart_part,
+    "mlm sst 32": mlm_part,
+    "surgery": surgery_part,
+}
