@@ -20,7 +20,7 @@ from ..files import try_locked, write_atomic
 from . import records
 from .config import RunConfig, parse_setting
 from .run import run
-from .systems import LR_FACTOR, SWEEPS, SYSTEMS, system
+from .systems import LR_FACTOR, SWEEPS, SYSTEMS, lifted, system
 
 RESTARTS = 3  # of one worker, before its death is taken for a fault of the run
 
@@ -49,6 +49,8 @@ def of_row(name, seeds=(0,), scale="tiny", **fixed):
         learns = axes.get("train_encoder", (name in SYSTEMS and SYSTEMS[name].train_encoder,))[0]
         if "lr" in axes and learns:  # written for BERT-base, like those of the table
             axes["lr"] = [float(f"{rate * LR_FACTOR[scale]:.6g}") for rate in axes["lr"]]
+        if "pretrain" in axes:
+            axes["pretrain"] = [lifted(pretrain, scale) for pretrain in axes["pretrain"]]
     return [config for axes in grids for config in grid(name, axes, seeds, scale, **fixed)]
 
 

@@ -22,6 +22,8 @@ def _sys(like=None, **changes):
 
 PAPER_SMART = {"eps": 1e-5, "sigma": 1e-5, "step_size": 1e-3, "steps": 1}
 PUBLIC_SMART = {**PAPER_SMART, "projection": "divide"}  # what the reports' borrowed code really does; see notebook 06
+MLM_TEXT = {"text": "sst", "steps": 2000, "lr": 5e-6, "masking": "tokens", "replace": "80/10/10"}
+MLM_WAYS = ({"lr": 1e-5}, {"lr": 1e-5, "layer_decay": 0.95}, {"lr": 5e-6})  # SerBERTus' three
 SBRRT_BREGMAN = {"momentum": True, "beta": 0.95}
 
 SST = _sys(tasks=("sst",), epochs=3)
@@ -119,7 +121,7 @@ _TABLE = {
     "S11-concat": (_sys(TEAM, pair="separate", features=("u", "v")), "pairs in two sequences, (u, v)"),
     "S12": (TEAM, "batches of all tasks shuffled"),
     "S13": (
-        _sys(SST, pretrain={"text": "sst", "steps": 2000, "lr": 5e-6, "masking": "tokens", "replace": "80/10/10"}),
+        _sys(SST, pretrain=MLM_TEXT),
         "further pre-training on SST text",
     ),
     "S14": (TEAM, "ensembles of recorded runs (`minbert ensemble`)"),
@@ -159,7 +161,7 @@ _TABLE = {
     "W-sqrt": (_sys(TEAM, sampling="sqrt"), "square-root sampling"),
     "W-annealed": (_sys(TEAM, sampling="annealed"), "annealed sampling (PALs)"),
     "W-domain": (
-        _sys(SST, pretrain={"text": "critics", "steps": 2000, "lr": 2e-5, "masking": "tokens", "replace": "80/10/10"}),
+        _sys(SST, pretrain={**MLM_TEXT, "text": "critics", "lr": 1e-5}),
         "further pre-training on critics' text",
     ),
     "W-cross-both": (_sys(TEAM, order="random", both_orders=True), "both orders averaged"),
@@ -184,6 +186,12 @@ SWEEPS = {  # what moves in a row that is a sweep: grids, one below the other; r
     ],
     "S8": [{"smart": (0.1, 1.0, 5.0, 10.0, 100.0)}],
     "S9": [{"tasks": (("sst",), ("sts",))}],
+    "S13": [
+        {"pretrain": tuple({**MLM_TEXT, **way, "steps": n} for way in MLM_WAYS for n in (500, 2000, 8000))},
+        {"tasks": (("sts",),), "pretrain": tuple({**MLM_TEXT, "text": "sts", "lr": 1e-5, "steps": n} for n in (500, 2000))},
+        {"tasks": (("qqp",),), "pretrain": tuple({**MLM_TEXT, "text": "qqp", "lr": 1e-5, "steps": n} for n in (2000, 8000))},
+    ],
+    "W-domain": [{"pretrain": tuple({**MLM_TEXT, "text": "critics", "lr": 1e-5, "steps": n} for n in (500, 2000, 8000))}],
     "M10": [
         {"lr": (1e-5, 2e-5, 3e-5, 4e-5, 5e-5), "tasks": (("sst", "sts"),), "epoch_of": ("sst",)},
         {"batch_size": tuple({"qqp": q, "sst": s, "sts": t} for q, s, t in ((32, 4, 3), (40, 4, 3), (45, 4, 3), (40, 6, 4), (40, 8, 6)))},
@@ -221,4 +229,9 @@ def at_scale(config, scale):
     layers = {"tiny": 4, "mini": 6}.get(scale)
     own = config.own_layers
     own = min(own, layers) if layers and isinstance(own, int) else own
-    return dataclasses.replace(config, lr=config.lr * factor, own_layers=own)
+    return dataclasses.replace(config, lr=config.lr * factor, own_layers=own, pretrain=lifted(config.pretrain, scale))
+
+
+def lifted(pretrain, scale):
+    """Pre-training moves the whole encoder: its rate is lifted like that of fine-tuning."""
+    return {**pretrain, "lr": float(f"{pretrain['lr'] * LR_FACTOR.get(scale, 1.0):.6g}")} if pretrain else pretrain
