@@ -38,8 +38,11 @@ def _epoch(number, config, rng):
 
 def _data(config):
     splits = [("train", task) for task in config.tasks] + [("dev", task) for task in config.scored]
-    return {f"{split}/{task}": {"file": f"{task}-{split}.csv", "rows": ROWS[task], "sha256": f"invented-{task}", "skipped": 0, "truncated": 0}
-            for split, task in splits}  # fmt: skip
+    whole = {"skipped": 0, "truncated": 0}
+    return {
+        f"{split}/{task}": {"file": f"{task}-{split}.csv", "rows": ROWS[task], "sha256": f"invented-{task}", **whole}
+        for split, task in splits
+    }
 
 
 def labels(task):

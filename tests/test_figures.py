@@ -11,14 +11,14 @@ from minbert_lib.lab.figures import analysis, reports, sweeps, vary
 from minbert_lib.lab.systems import LADDER, SWEEPS, SYSTEMS
 
 OURS = {**sweeps.FIGURES, **analysis.FIGURES, **reports.FIGURES}
-ALONE = ("08_16_means_recomputed", "08_17_intervals")  # drawn from published numbers only, whatever is recorded
+ALONE = ("08_14_means_recomputed", "08_15_intervals")  # drawn from published numbers only, whatever is recorded
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
     """A MINBERT_HOME in which every row of the reports has runs, invented ones."""
     home = tmp_path_factory.mktemp("recorded")
-    rows = {"C2", "S2", *SWEEPS, *LADDER, *reports.SHARING, *reports.SBRRT, *reports.SMARTCS}
+    rows = {"C2", "S2", *SWEEPS, *LADDER, *reports.SBRRT, *reports.SMARTCS}
     configs = [config for name in sorted(rows - {"S8"}) for config in sweep.of_row(name, (0, 1), "mini")]
     configs += [system("S5", "mini", seed) for seed in (0, 1)]
     configs += [system("S9", "mini", seed, beside="none", tasks=("sts",)) for seed in (0, 1)]
@@ -41,8 +41,9 @@ def without_records(tmp_path, monkeypatch):
 
 
 def words(figure):
-    """All text of a figure, with the spaces of wrapped lines taken out."""
-    return " ".join(part.get_text() for part in figure.findobj(match=lambda artist: hasattr(artist, "get_text")))
+    """All text of a figure, its broken lines joined."""
+    texts = [part.get_text() for part in figure.findobj(match=lambda artist: hasattr(artist, "get_text"))]
+    return " ".join(" ".join(texts).split())
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -60,7 +61,7 @@ def test_without_records_a_figure_names_the_command_that_makes_them(name, withou
     assert command and command[2] in SYSTEMS, text
 
 
-@pytest.mark.parametrize("name", ["08_3_head_dropout", "08_13_milestones", "11_1_sst_confusion"])
+@pytest.mark.parametrize("name", ["08_3_head_dropout", "08_12_smartcs", "11_1_sst_confusion"])
 def test_rebuilt_a_figure_is_the_same_file(name, with_records, tmp_path):
     first = [path.read_bytes() for path in figures.save(name, tmp_path / "a")]
     assert first == [path.read_bytes() for path in figures.save(name, tmp_path / "b")]
@@ -74,7 +75,8 @@ def test_committed_figures_are_what_their_records_give(repo, tmp_path, monkeypat
         pytest.skip("no figure is committed yet")
     plain = lambda path: re.sub(r"-?\d+\.\d+", lambda found: f"{float(found[0]):.2f}", path.read_text())
     for path in committed:
-        assert plain(figures.save(path.stem, tmp_path)[0]) == plain(path), f"`minbert figures {path.stem}` makes another {path.name}"
+        made = figures.save(path.stem, tmp_path)[0]
+        assert plain(made) == plain(path), f"`minbert figures {path.stem}` makes another {path.name}"
 
 
 # ---- which runs belong together

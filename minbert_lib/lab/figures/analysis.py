@@ -7,10 +7,10 @@ own run through the same window. Confusion matrices show shares of the true clas
 import numpy as np
 from matplotlib.figure import Figure
 
-from .. import analysis, facts, published
 from ...errors import MinbertError
 from ...learn.metrics import decide
 from ...text.tasks import TASKS
+from .. import analysis, facts, published
 from . import Missing, style
 from .baseline import group
 from .vary import data_note, either, said
@@ -100,7 +100,7 @@ def distance(record=None, scale="mini"):
     left.bar_label(bars, [f"{n}" for n in off["n"]], fontsize=8)
     left.axvline(said("S15", "largest distance")[1] + 0.5, color=style.BLACK, ls=":", lw=1.2, label="SerBERTus: none beyond")
     left.set(xlabel="classes between prediction and truth", ylabel="share of sentences", title="How far off")
-    left.legend(fontsize=7.5)
+    left.legend(fontsize=7.5, loc="center right")
     right.bar(range(5), near, color=style.ORANGE)
     right.axhspan(*said("M11", "errors in a neighbouring class"), color="#E4E4E4", zorder=0, label="SMARTCS, its five classes")
     right.set_xticks(range(5), CLASSES["sst"])

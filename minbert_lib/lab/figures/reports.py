@@ -1,4 +1,4 @@
-"""The reports' result tables as figures: every published row, and our runs of the same system beside it; and the same numbers read with care.
+"""SBRRT's and SMARTCS' result tables as figures: every published row, and our runs of the same system beside it; and the same numbers read with care.
 
 Notable choices: one drawing (`ladder`) for all tables: a column a system, a panel a score, diamonds for the report, dots for own runs. The figures of
 intervals and of means recomputed need no runs: they are what the printed numbers say of themselves.
@@ -9,13 +9,10 @@ from matplotlib.figure import Figure
 
 from .. import published, records
 from ..board import main_group
-from ..sweep import of_row
-from ..systems import LADDER, system
 from . import style
-from .vary import command, data_note, either, family, of_task, panel, printed, told
+from .vary import command, data_note, either, family, of_report, of_task, panel, printed, told
 
 SMARTCS = ("M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M9-M7+M6", "M9-M7+M8", "M9-M6+M8", "M9-M7+M6+M8")
-SHARING = ("S10-multi", "S10-2", "S10-4", "S10-6", "S10-triple", "S10-multi+triple")
 SBRRT = ("B1", "B2", "B3", "B4")
 
 
@@ -25,22 +22,22 @@ def ladder(names, scores, report, source, title, scale="mini"):
     table = table[(table["report"] == report) & (table["split"] == "dev")]
     known = records.load_all(scale=scale)
     groups = {name: main_group(name, scale, [run for run in known if run["name"] == name])[0] for name in names}
-    figure = Figure(figsize=(style.WIDE, 3.4 if len(names) < 8 else 3.9), layout="constrained")
-    panels = figure.subplots(1, len(scores))
-    for axes, score in zip(panels, scores):
+    figure = Figure(figsize=(style.WIDE, 0.25 * len(names) + 1.9), layout="constrained")
+    for axes, score in zip(figure.subplots(1, len(scores), sharey=True), scores):
         colour = style.TASK_COLOUR.get(score, style.PURPLE)
         for place, name in enumerate(names):
-            lines = table[(table["run"] == name) & table[score].notna()]
-            printed(axes, [place + 0.12] * len(lines), lines[score], label=None if place else f"{report} (BERT-base)")
+            values = table.loc[table["run"] == name, score].dropna()
+            axes.plot(values, [place - 0.12] * len(values), **style.PUBLISHED)
             mine = [of_task(score)(run) for run in groups[name]]
-            axes.plot([place - 0.12] * len(mine), mine, "o", color=colour, alpha=0.6)
-        axes.plot([], [], "o", color=colour, label="own runs")
-        axes.set_xticks(range(len(names)), [name.replace("S10-", "").replace("M9-", "") for name in names], rotation=60 if len(names) > 5 else 0, fontsize=8)
-        axes.set_xlim(-0.6, len(names) - 0.4)
+            axes.plot(mine, [place + 0.16] * len(mine), "o", color=colour, alpha=0.6)
         axes.set_title({"mean_norm": "mean, r as (r+1)/2", "mean": "mean, r as it is"}.get(score, style.TASK_NAME.get(score)), fontsize=9)
-    panels[0].legend(fontsize=7)
+        axes.tick_params(axis="x", labelsize=8)
+    axes.set_yticks(range(len(names)), [name.replace("S10-", "").replace("M9-", "") for name in names], fontsize=8)
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    marks = [axes.plot([], [], **style.PUBLISHED)[0], axes.plot([], [], "o", color=style.GREY)[0]]
+    figure.legend(marks, [f"{report} (BERT-base)", "own runs"], loc="upper right", ncols=2, fontsize=8)
     figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
-    style.caption(figure, _about(groups, scale) + f"\nDiamonds: {report}' {source} (BERT-base), dev; means recomputed from their parts.")
+    style.caption(figure, _about(groups, scale) + f"\nDiamonds: {of_report(report)} {source} (BERT-base), dev; means recomputed from their parts.")
     return figure
 
 
@@ -73,10 +70,6 @@ def static(scale="mini"):
     return figure
 
 
-def sharing(scale="mini"):
-    return ladder(SHARING, ("sst", "qqp", "sts", "mean"), "SerBERTus", "Table 6", "How much of the encoder is shared (S10)", scale)
-
-
 def sbrrt(scale="mini"):
     return ladder(SBRRT, ("sst", "qqp", "sts"), "SBRRT", "Figure 1 (its second)", "SST only, + SMART, round robin, all (B1–B4)", scale)
 
@@ -105,48 +98,6 @@ def smartcs_times(scale="mini"):
     axes.legend(fontsize=7.5)
     style.caption(figure, _about(groups, scale) + "\nDiamonds: SMARTCS' Figure 8.")
     return figure
-
-
-def milestones(scale="mini"):
-    """P7: Siamese's steps one upon the other, and each by itself upon P1."""
-    table = published.scores()
-    known = records.load_all(scale=scale)
-    of_config = lambda config: [run for run in known if _same(run["config"], config)]
-    ladder_runs = {name: of_config(system(name, scale)) for name in LADDER}
-    alone = {name: of_config(config) for name, config in zip(LADDER[1:], of_row("P7", scale=scale))}
-    figure = Figure(figsize=(style.WIDE, 3.5), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    rows = [table[(table["run"] == name) & (table["split"] == "dev")].iloc[0] for name in LADDER]
-    score = lambda run: run["scores"]["mean_norm"]
-    printed(left, range(6), [row["mean_norm"] for row in rows], label="Siamese, recomputed")
-    left.plot(range(6), [row["published_mean"] for row in rows], "x", color=style.RED, ms=7, label="Siamese, as printed")
-    for place, name in enumerate(LADDER):
-        left.plot([place - 0.15] * len(ladder_runs[name]), [score(run) for run in ladder_runs[name]], "o", color=style.PURPLE, alpha=0.6, label=None if place else "own runs")
-    left.set_xticks(range(6), ["P1\n(u, v)", "P2\n+|u−v|", "P3\n+layer", "P4\n+transl.", "P5\n+SMART", "P6\nunfrozen"], fontsize=7.5)
-    left.set(ylabel="mean, r as (r+1)/2", title="One step upon the other")
-    left.legend(fontsize=7)
-    start = np.mean([score(run) for run in ladder_runs["P1"]]) if ladder_runs["P1"] else np.nan
-    printed(right, range(5), np.diff([row["mean_norm"] for row in rows]), label="Siamese: gain on the ladder")
-    for place, name in enumerate(LADDER[1:]):
-        gains = [score(run) - start for run in alone[name]]
-        right.plot([place - 0.15] * len(gains), gains, "o", color=style.PURPLE, alpha=0.6, label=None if place else "own: upon P1 alone")
-    right.axhline(0, color=style.GREY, lw=1)
-    right.set_xticks(range(5), ["|u−v|", "layer", "transl.", "SMART", "unfrozen"], fontsize=7.5)
-    right.set(title="Each step by itself")
-    right.legend(fontsize=7, loc="upper center")
-    style.caption(figure, _about(ladder_runs, scale) + "\n" + _alone_note(alone, scale) + "\nDiamonds: Siamese's Table 2 (BERT-base).")
-    return figure
-
-
-def _alone_note(alone, scale):
-    absent = sum(not runs for runs in alone.values())
-    return f"Steps alone not recorded yet: {absent} of {len(alone)}; run `{command('P7', scale)}`." if absent else "Right: P1 with one change."
-
-
-def _same(config, wanted):
-    """Equal but for the seed and the row's name."""
-    plain = records.rounded(wanted.to_dict())
-    return all(config[key] == value for key, value in plain.items() if key not in ("seed", "name"))
 
 
 def recomputed():
@@ -190,11 +141,9 @@ def intervals():
 
 FIGURES = {
     "08_10_static": static,
-    "08_11_sharing": sharing,
-    "08_12_round_robin": sbrrt,
-    "08_13_milestones": milestones,
-    "08_14_smartcs": smartcs,
-    "08_15_smartcs_times": smartcs_times,
-    "08_16_means_recomputed": recomputed,
-    "08_17_intervals": intervals,
+    "08_11_round_robin": sbrrt,
+    "08_12_smartcs": smartcs,
+    "08_13_smartcs_times": smartcs_times,
+    "08_14_means_recomputed": recomputed,
+    "08_15_intervals": intervals,
 }

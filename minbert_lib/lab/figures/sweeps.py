@@ -11,7 +11,8 @@ from .. import published
 from ..systems import BASE_LR
 from . import style
 from .baseline import group
-from .vary import categories, either, family, of_task, panel, printed, said, told
+from .vary import categories, either, family, of_report, of_task, panel, printed, said, told
+from .vary import rates as rates_of
 
 LINES = (style.ORANGE, style.BLUE, style.GREEN, style.PURPLE, style.RED)
 
@@ -36,7 +37,8 @@ def learning_rate_curves(scale="mini"):
     table = published.table("serbertus_table4_learning_rates")
     line = table[table["part"] == "all"]
     printed(right, line["value"].astype(float), line["sst_mean"], line["sst_max"])
-    right.set(xscale="log", xlabel="learning rate", ylabel="dev accuracy", title="Best epoch of each run")
+    rates_of(right, [*rates, *line["value"].astype(float)])
+    right.set(xlabel="learning rate", ylabel="dev accuracy", title="Best epoch of each run")
     right.legend(fontsize=7)
     note = "Shaded: where SerBERTus saw dev peak. Diamond: SerBERTus' Table 4 (BERT-base), mean, and line up to its best seed."
     style.caption(figure, told(runs, "S1", ("lr",), scale) + "\n" + note)
@@ -88,7 +90,7 @@ def _points(axes, name, field, task, scale, place=lambda value: value, **like):
 
 
 def _source(report, source):
-    return f"Diamonds: {report}' {source} (BERT-base), mean of its seeds, line up to the best."
+    return f"Diamonds: {of_report(report)} {source} (BERT-base), mean of its seeds, line up to the best."
 
 
 def _lines(*notes):
@@ -134,7 +136,7 @@ def own_adamw(scale="mini"):
         axes.set_xticks(list(places.values()), ["own AdamW", "PyTorch's"])
         axes.set_xlim(-0.4, 1.4)
     left.set(ylabel=style.TASK_NAME["sst"], title="Accuracy")
-    right.set(ylabel="seconds an epoch", yscale="log", title="Time")
+    right.set(ylabel="seconds an epoch", ylim=(0, None), title="Time")
     left.legend(fontsize=7.5)
     own = told(runs, "S5", ("optimizer",), scale) if runs else f"{reason} The own AdamW is C2's: `minbert sweep C2`."
     style.caption(figure, _lines(own, _source("SerBERTus", "Table 2")))
@@ -202,7 +204,8 @@ def learning_rate_two_tasks(scale="mini"):
     for axes, task in zip(panels, ("sst", "sts")):
         printed(axes, table["lr"], table[task])
         notes.append(_points(axes, "M10", "lr", task, scale, tasks=("sst", "sts"), epoch_of="sst"))
-        axes.set(xscale="log", xlabel="learning rate", title=task.upper())
+        axes.set(xlabel="learning rate", title=task.upper())
+        rates_of(axes, {round(x, 12) for line in axes.lines for x in line.get_xdata()})
     style.caption(figure, _lines(*notes, "Diamonds: SMARTCS' Figure 6 (BERT-base), one run each; an interval of SST alone is ± 3 points."))
     return figure
 
@@ -220,6 +223,7 @@ def batch_sizes(scale="mini"):
         x, y = [triples.index(of_run(run)) for run in runs or ()], [of_task(score)(run) for run in runs or ()]
         axes.plot(x, y, "o", color=style.TASK_COLOUR.get(score, style.BLACK), alpha=0.6, label="own runs")
         axes.set_xticks(range(len(triples)), ["/".join(map(str, triple)) for triple in triples], rotation=70, fontsize=7)
+        axes.set_xlim(-0.5, len(triples) - 0.5)
         axes.set_title({"mean_norm": "mean (r as (r+1)/2)"}.get(score, style.TASK_NAME.get(score)), fontsize=9)
     panels[0].set_ylabel("dev score")
     own = told(runs, "M10", ("batch_size",), scale) if runs else reason

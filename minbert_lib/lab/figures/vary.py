@@ -94,7 +94,8 @@ def panel(axes, runs, field, score, colour=style.BLUE, label="own runs", place=l
 def printed(axes, x, y, top=None, label="published (BERT-base)"):
     """Published points; a thin line up to the best seed where the report gives it."""
     if top is not None:
-        axes.vlines(x, y, top, color=style.BLACK, lw=0.8)
+        for place, low, high in zip(x, y, top):
+            axes.plot([place] * 2, [low, high], color=style.BLACK, lw=0.8)
     axes.plot(x, y, **style.PUBLISHED, label=label)
 
 
@@ -107,6 +108,18 @@ def categories(axes, values, named=lambda value: f"{value:g}"):
     values = sorted(set(values))
     axes.set_xticks(range(len(values)), [named(value) for value in values])
     return {value: place for place, value in enumerate(values)}
+
+
+def rates(axes, values):
+    """A log axis that names the values that were run."""
+    values = sorted(set(values))
+    axes.set_xscale("log")
+    axes.set_xticks(values, [f"{value:g}" for value in values], rotation=45, fontsize=7.5)
+    axes.set_xticks([], minor=True)
+
+
+def of_report(report):
+    return report + ("'" if report.endswith(("s", "S")) else "'s")
 
 
 def said(row, quantity):
