@@ -1,0 +1,171 @@
+"""Every fast path computes what the plain one computes. No times here: `minbert bench` measures those."""
+
+import copy
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from minbert_lib.errors import MinbertError
+from minbert_lib.lab import memory, rivals
+from minbert_lib.lab.config import RunConfig
+from minbert_lib.learn.metrics import task_loss
+from minbert_lib.model import BertConfig, BertModel, fast
+from minbert_lib.model.attention import fused_attention, scaled_dot_product_attention
+from minbert_lib.model.multitask import MultitaskModel
+from minbert_lib.text.batching import Batch, pad
+
+REPO = Path(__file__).resolve().parents[1]
+CONFIG = dict(vocab_size=60, hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=64, max_position_embeddings=24)
+needs_onednn = pytest.mark.skipif(not hasattr(torch.ops.mkldnn, "_linear_pointwise"), reason="this torch has no such oneDNN product")
+
+
+def batch(task="sst", rows=6):
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(4, 15, rows)
+    ids, mask, types = pad([rng.integers(1, 60, length).tolist() for length in lengths])
+    labels = torch.tensor(rng.integers(0, 2, rows))
+    labels = labels if task == "sst" else labels.float()
+    return Batch(task, ids, mask, types, labels, torch.arange(rows), "none" if task == "sst" else "cross")
+
+
+def model(task="sst"):
+    torch.manual_seed(0)
+    bert = BertModel(BertConfig(**CONFIG, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0))
+    with torch.no_grad():
+        for p in bert.parameters():
+            p.mul_(3)  # far from the start, where attention is nearly uniform
+    return MultitaskModel(bert, (task,), pooling="pooler", head_dropout=0.0)
+
+
+def outputs_and_gradients(net, data, named):
+    out = net(data)
+    net.zero_grad()
+    task_loss(out, data).backward()
+    return out.detach().double(), {name: p.grad.double().clone() for name, p in named if p.grad is not None}
+
+
+def relative(a, b):
+    return ((a - b).norm() / b.norm().clamp_min(1e-30)).item()
+
+
+@pytest.mark.parametrize("task", ["sst", "qqp", "sts"])
+def test_the_whole_fast_path_is_the_plain_one_in_float64(task):
+    """[CLS] alone through the last layer, fused attention, no mask where nothing is hidden: against every layer whole."""
+    own = model(task).double()
+    plain, data = rivals.Plain(own, task).double(), batch(task)
+    out, gradients = outputs_and_gradients(own, data, own.bert.named_parameters())
+    expected, theirs = outputs_and_gradients(plain, data, [(n.replace("/", "."), p) for n, p in plain.weights.items()])
+    assert (out - expected).abs().max() <= 1e-6
+    for name, gradient in theirs.items():
+        if "key.bias" not in name:  # a key's bias moves all scores of a query alike: its gradient is 0 up to rounding
+            assert relative(gradients[name], gradient) <= 1e-5, name
+
+
+@needs_onednn
+@pytest.mark.parametrize("faster", [True, False])
+def test_float32_is_as_near_to_float64_by_either_product(faster, monkeypatch):
+    monkeypatch.setattr(fast, "onednn_is_faster", lambda: faster)
+    own, data = model(), batch()
+    out, gradients = outputs_and_gradients(own, data, own.named_parameters())
+    wide = copy.deepcopy(own).double()
+    expected, theirs = outputs_and_gradients(wide, data, wide.named_parameters())
+    assert (out - expected).abs().max() <= 1e-5
+    for name, gradient in theirs.items():
+        if "key.bias" not in name:
+            assert relative(gradients[name], gradient) <= 1e-5, name
+
+
+@needs_onednn
+@pytest.mark.parametrize("shape", [(7, 5), (2, 3, 5), (1, 1, 5), (4, 0, 5)])
+@pytest.mark.parametrize("bias", [True, False])
+def test_linear_by_onednn(shape, bias, monkeypatch):
+    monkeypatch.setattr(fast, "onednn_is_faster", lambda: True)
+    torch.manual_seed(0)
+    layer = fast.Linear(5, 9, bias=bias)
+    x = torch.randn(*shape, requires_grad=True)
+    y = x.detach().clone().requires_grad_()
+    weight = torch.randn(*shape[:-1], 9)
+    (layer(x) * weight).sum().backward()
+    mine = [x.grad, *(p.grad.clone() for p in layer.parameters())]
+    layer.zero_grad()
+    (F.linear(y, layer.weight, layer.bias) * weight).sum().backward()
+    for a, b in zip(mine, [y.grad, *(p.grad for p in layer.parameters())], strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
+
+
+@needs_onednn
+def test_linear_reads_rows_that_are_not_contiguous_and_frozen_weights(monkeypatch):
+    monkeypatch.setattr(fast, "onednn_is_faster", lambda: True)
+    layer, hidden = fast.Linear(5, 9), torch.randn(4, 6, 5, requires_grad=True)
+    layer.weight.requires_grad_(False)
+    first = hidden[:, :1]
+    torch.testing.assert_close(layer(first), F.linear(first, layer.weight, layer.bias))
+    layer(first).sum().backward()
+    assert layer.weight.grad is None and layer.bias.grad is not None and hidden.grad[:, 1:].abs().sum() == 0
+
+
+@pytest.mark.parametrize("length", [1, 5, 40])
+@pytest.mark.parametrize("kind", [torch.float64, torch.float32, torch.bfloat16])
+def test_fused_attention_is_the_written_one(length, kind):
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(3, 2, length, 8, dtype=kind, requires_grad=True) for _ in range(3))
+    mask = torch.rand(3, 1, 1, length) < 0.7
+    mask[..., 0] = True
+    grad = torch.randn(3, 2, length, 8, dtype=kind)
+    fused, plain = (f(q, k, v, mask) for f in (fused_attention, scaled_dot_product_attention))
+    room = {torch.float64: 1e-10, torch.float32: 1e-5, torch.bfloat16: 0.05}[kind]
+    torch.testing.assert_close(fused, plain, rtol=room, atol=room)
+    for a, b in zip(torch.autograd.grad(fused, (q, k, v), grad), torch.autograd.grad(plain, (q, k, v), grad)):
+        torch.testing.assert_close(a, b, rtol=room, atol=room)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.93])
+def test_dropout_drops_its_share_and_keeps_the_mean(p):
+    torch.manual_seed(0)
+    x = torch.ones(1001, 997)  # no multiple of four
+    out = fast.dropout(x, p)
+    chance = round(p * 65536) / 65536
+    error = (chance * (1 - chance) / x.numel()) ** 0.5
+    assert abs((out == 0).double().mean() - chance) < 5 * error
+    assert torch.allclose(out[out != 0], torch.tensor(1 / (1 - chance)))
+    share_by_column = (out == 0).double().mean(0)  # no place is favoured, and neighbours do not agree
+    assert abs(share_by_column.std() * (1001 / (chance * (1 - chance))) ** 0.5 - 1) < 0.1
+    dropped = (out == 0).double() - chance
+    assert abs((dropped[:, 1:] * dropped[:, :-1]).mean()) < 5 * chance * (1 - chance) / x.numel() ** 0.5
+
+
+def test_dropout_at_the_ends_in_evaluation_and_from_a_seed():
+    x = torch.randn(50, 7, requires_grad=True)
+    assert torch.equal(fast.Dropout(0.0)(x), x) and fast.Dropout(1.0)(x).abs().sum() == 0
+    assert torch.equal(fast.Dropout(0.5).eval()(x), x)
+    torch.manual_seed(3)
+    first = fast.Dropout(0.5)(x)
+    torch.manual_seed(3)
+    assert torch.equal(first, fast.Dropout(0.5)(x))
+    first.sum().backward()
+    assert torch.equal(x.grad == 0, first == 0)  # the same mask on the way back
+    assert fast.dropout(x.bfloat16(), 0.5).dtype == torch.bfloat16
+
+
+def test_a_batch_that_fits_is_left_whole_and_one_that_does_not_is_cut():
+    config = RunConfig(scale="tiny", batch_size=32)
+    assert memory.micro_batch(config, 100_000) is None
+    fixed, each = memory.needed(dict(CONFIG), 128)
+    assert each > 0 and fixed > memory.PROCESS
+    with pytest.raises(MinbertError, match="too few"):
+        memory.micro_batch(config, 100)
+
+
+def test_starting_up_is_quick():
+    """What the package adds to torch's own import, as modules: none of the heavy ones."""
+    code = "import torch, sys; before = set(sys.modules); import minbert_lib, minbert_lib.cli; print(*(set(sys.modules) - before))"
+    env = dict(os.environ, PYTHONPATH=str(REPO))
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env).stdout.split()
+    heavy = {"transformers", "pandas", "scipy", "matplotlib", "tokenizers", "huggingface_hub", "IPython", "ipywidgets"}
+    assert not heavy & set(loaded)
