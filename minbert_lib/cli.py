@@ -230,7 +230,7 @@ def parser():
     sub.add_argument("--out", metavar="FOLDER", help="keep record, weights and checkpoints here")
     sub.add_argument("--again", action="store_true", help="run it even if it is recorded")
     sub.add_argument("--tensorboard", metavar="FOLDER", help="write TensorBoard's event files here too")
-    sub.add_argument("--max-memory", type=int, metavar="MB", help="cut batches into parts that fit; same batch size, same numbers")
+    sub.add_argument("--max-memory", type=int, metavar="MB", help="cut batches into parts that fit; the same numbers")
 
     sub = add(sweep, "run a system at many settings and seeds")
     sub.add_argument("name", metavar="NAME", help="a system's name; `minbert systems` lists them")

@@ -46,7 +46,7 @@ def bench(quick=False, as_json=False, threads=None, only=()):
     machine = f"{_device_name('cpu')}, torch {torch.__version__}; {ground}"
     if not as_json:
         print(machine)
-    for number, (name, part) in enumerate(parts.items()):
+    for name, part in parts.items():
         settings = Settings(ground, precisions, quick, seconds=(400 if quick else 1800) / len(PARTS))
         for found in part(settings, name):
             rows.append(found | {"machine": machine})
@@ -92,7 +92,8 @@ def row(name, times, way, targets, **others):
     if "ratio_to_own_step" in out:  # here less is better
         out["ratio_to_own_step"] = round(1 / out["ratio_to_own_step"], 3)
     out["targets"] = targets
-    out["met"] = all(out[key] <= goal if key == "ratio_to_own_step" else out[key] >= goal for key, goal in targets.items() if key in out)
+    less = "ratio_to_own_step"
+    out["met"] = all(out[key] <= goal if key == less else out[key] >= goal for key, goal in targets.items() if key in out)
     return out
 
 
@@ -213,14 +214,20 @@ def mlm_part(settings, name):
         if not ways:
             theirs = rivals.hugging_face_mlm(own).train()
             usual = torch.optim.AdamW(theirs.parameters(), lr=LR, weight_decay=0.0)
-            loss_of = lambda ids, mask, types, labels: theirs(ids, mask.long(), types, labels=labels).loss  # noqa: E731
+
+            def loss_of(ids, mask, types, labels, theirs=theirs):
+                return theirs(ids, mask.long(), types, labels=labels).loss
+
             ways["hf"] = steps(mixed, loss_of, usual, "float32")
             same = masked(ground, data.batch(grouped[0]))
             mine = mlm_loss(own.cls["predictions"], own.hidden(*same[:3]), same[3])
             if abs(mine - loss_of(*same)) > 1e-3 * mine:
                 raise MinbertError("bench: the losses of the two masked models differ: nothing was timed")
-        loss = lambda ids, mask, types, labels, own=own: mlm_loss(own.cls["predictions"], own.hidden(ids, mask, types), labels)  # noqa: E731
-        ways[f"own {precision}"] = steps(grouped, loss, AdamW(own.parameters(), fused=True, **OWN), precision)
+
+        def own_loss(ids, mask, types, labels, own=own):
+            return mlm_loss(own.cls["predictions"], own.hidden(ids, mask, types), labels)
+
+        ways[f"own {precision}"] = steps(grouped, own_loss, AdamW(own.parameters(), fused=True, **OWN), precision)
     times = take_turns(ways, settings)
     for precision in settings.precisions:
         goal = {"ratio_vs_hf": {"float32": 3.5, "bfloat16": 6.5}[precision]}

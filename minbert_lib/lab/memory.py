@@ -1,8 +1,8 @@
 """How large a part of a batch fits: `--max-memory` picks micro-batches, same effective batch, same numbers.
 
-Notable choices: it is counted, not tried out. What stays is 16 bytes a parameter (weight, gradient, two averages) and what Python and
-torch take; what grows with the batch is what the backward pass needs of every layer. Counted for the longest sentence allowed and with
-a reserve, so a run stays below; `tests/test_fast.py` holds the count against a measured run.
+Notable choices: it is counted, not tried out. What stays is 16 bytes a parameter (weight, gradient, two averages) and what Python
+and torch take; what grows with the batch is what the backward pass needs of every layer, in float32. Counted for the longest
+sentence allowed and with a reserve, so that a run stays below.
 """
 
 import json
@@ -32,7 +32,7 @@ def micro_batch(config, megabytes):
     fits = int((megabytes - fixed) / (each * rows))
     if fits < 1:
         raise MinbertError(
-            f"{megabytes:,} MB are too few: {scale(config.scale).title} needs {fixed + each * rows:,.0f} MB even with one example "
-            f"of {config.max_length} tokens at a time; lower max_length or choose a smaller scale"
+            f"{megabytes:,} MB are too few: {scale(config.scale).title} needs {fixed + each * rows:,.0f} MB even with one "
+            f"example of {config.max_length} tokens at a time; lower max_length or choose a smaller scale"
         )
     return None if fits >= max(sizes) else fits

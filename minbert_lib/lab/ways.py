@@ -1,8 +1,8 @@
 """The ways of taking a training step that `bench` compares: same sentences, weights, batch size and number of updates.
 
 Notable choices
-- One pool of sentences for all. Ways that group by length sort it (our trainer's own pools are larger, so it pads even less); the usual
-  way shuffles it. Drawing every n-th of the sorted batches would leave out the longest sentences, which make random batches long.
+- One pool of sentences for all. Ways that group by length sort it (our trainer's own pools are larger, so it pads even less); the
+  usual way shuffles it. Every n-th of the sorted batches would leave out the longest sentences, which make random batches long.
 - At the first step the two AdamWs differ only in what eps means; EPS is one number in either's terms.
 - Own steps are the real `Trainer.update`: collation, norm, checks and curve are in their time.
 - With random weights of BERT-base's shape, time is the same as with trained ones.

@@ -1,0 +1,87 @@
+"""Figures of notebook 12: where a training step's time goes, and how it grows."""
+
+import statistics
+
+from matplotlib.figure import Figure
+
+from .. import waterfall as room
+from . import Missing, style
+
+REMEDY = "run `python -m minbert_lib.lab.waterfall`"
+TITLES = {
+    "length": "words in a sentence",
+    "batch": "sentences in a batch",
+    "layers": "layers",
+    "tasks": "tasks in a step",
+    "K": "ascent steps of SMART",
+    "members": "models of an ensemble",
+}
+
+
+def waterfall(rows=None):
+    """A bar a way: what a step takes, and what its one change saved of the step before."""
+    rows = rows or room.read("waterfall")
+    if not rows:
+        raise Missing(REMEDY)
+    times = {}
+    for row in rows:
+        times.setdefault(row["way"], []).append(row["step_ms"])
+    what = dict(room.SAVINGS)
+    ways, medians = list(times), [statistics.median(values) for values in times.values()]
+    figure = Figure(figsize=(style.WIDE, 0.42 * len(ways) + 1.0), layout="constrained")
+    axes = figure.subplots()
+    places = range(len(ways))
+    axes.barh(places, medians, color=style.BLUE, height=0.62)
+    for place, before, now in zip(places[1:], medians, medians[1:]):
+        if before > now:
+            axes.barh(place, before - now, left=now, color=style.ORANGE, alpha=0.45, height=0.62)
+    for place, way in zip(places, ways):
+        axes.plot(times[way], [place] * len(times[way]), "|", color=style.BLACK, ms=7)
+        share = f"{medians[0] / medians[place]:.1f} ×" if place else ""
+        axes.text(max(medians[place], medians[max(place - 1, 0)]) + 0.01 * max(medians), place, share, va="center", fontsize=8.5)
+    axes.set_yticks(list(places), [f"{way}\n{what.get(way, '')}" for way in ways], fontsize=7.5)
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.set_xlabel("ms for one training step (orange: what the change saved)")
+    axes.set_xlim(0, 1.12 * max(medians))
+    if "machine" in rows[0]:
+        one = rows[0]
+        rounds = len(times[ways[0]])
+        style.caption(
+            figure,
+            f"MiniLM-L6-H384 on SST, batch 32, hidden dropout 0.1. {one['machine']}, {one['threads']:.0f} thread(s), torch {one['torch']}, "
+            f"{one['date']}; {rounds} rounds (ticks), the bar is their median.",
+        )
+    return figure
+
+
+def growth(rows=None):
+    """A panel for each thing that can grow: a step's time, and the line of proportion through the first point."""
+    rows = rows or room.read("growth")
+    if not rows:
+        raise Missing(REMEDY)
+    axes_names = list(dict.fromkeys(row["axis"] for row in rows))
+    figure = Figure(figsize=(style.WIDE, 4.2), layout="constrained")
+    panels = figure.subplots(2, 3).flat
+    for axes, name in zip(panels, axes_names):
+        points = sorted((row["value"], row["step_ms"]) for row in rows if row["axis"] == name)
+        x, y = zip(*points)
+        axes.plot(x, y, "o-", color=style.BLUE)
+        if name != "K":
+            axes.plot(x, [y[-1] * value / x[-1] for value in x], ":", color=style.GREY, label="in proportion")
+        axes.set(title=TITLES[name], ylim=(0, None), xticks=x)
+    panels = figure.axes
+    panels[0].set_ylabel("ms a step")
+    panels[3].set_ylabel("ms a step")
+    panels[0].legend()
+    if "machine" in rows[0]:
+        one = rows[0]
+        style.caption(
+            figure,
+            f"MiniLM's width, random words; where not varied: {', '.join(f'{n} {room.AXES[n][0]}' for n in room.AXES)}. {one['machine']}, "
+            f"{one['threads']:.0f} thread(s), {one['date']}.",
+        )
+    return figure
+
+
+FIGURES = {"12_1_waterfall": waterfall, "12_2_growth": growth}
