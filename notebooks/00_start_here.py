@@ -237,8 +237,8 @@ worst = np.argsort(-off, kind="stable")[:8]
 pd.DataFrame({"sentence": [texts["dev"][i] for i in worst], "label": labels["dev"][worst], "by words": by_words[worst]})
 
 # %% [markdown]
-# Some hold a phrase that turns a word round; in others the word that matters was hardly seen in the train set, and a count of what was never seen
-# is no help.
+# Some hold a phrase that turns a word round. In the sample data plain sentences fail too: their strong word mostly stood in the train set where it
+# was turned round, or in the half of a sentence that does not count, so that the push it learned says little.
 #
 # ## Pairs are harder
 #
