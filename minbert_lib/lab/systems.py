@@ -229,7 +229,9 @@ def at_scale(config, scale):
     layers = {"tiny": 4, "mini": 6}.get(scale)
     own = config.own_layers
     own = min(own, layers) if layers and isinstance(own, int) else own
-    return dataclasses.replace(config, lr=config.lr * factor, own_layers=own, pretrain=lifted(config.pretrain, scale))
+    pretrain = lifted(config.pretrain, scale)
+    longest = min(config.max_length, 128) if scale == "tiny" else config.max_length  # the tiny model has no more positions
+    return dataclasses.replace(config, lr=config.lr * factor, own_layers=own, pretrain=pretrain, max_length=longest)
 
 
 def lifted(pretrain, scale):
