@@ -22,10 +22,12 @@ CATALOGUE = {  # exercise → file of answers, least number of wrong ones
     "confusion": ("confusion", 5),
     "pair_features": ("pair_features", 5),
     "task_chances": ("task_chances", 5),
+    "what_moves": ("what_moves", 5),
     "symmetric_kl": ("symmetric_kl", 5),
     "ascent_step": ("ascent_step", 5),
     "mask_tokens": ("mask_tokens", 5),
     "mlm_loss": ("mlm_loss", 5),
+    "paired_bootstrap": ("paired_bootstrap", 5),
     "average_predictions": ("average_predictions", 5),
     "greedy_ensemble": ("greedy_ensemble", 5),
 }

@@ -21,6 +21,8 @@ from .checks_layer import check_embeddings, check_layer
 from .checks_mlm import check_mask_tokens, check_mlm_loss
 from .checks_pairs import check_pair_features, check_task_chances
 from .checks_smart import check_ascent_step, check_symmetric_kl
+from .checks_sweeps import check_paired_bootstrap
+from .checks_watch import check_what_moves
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,20 @@ EXERCISES = {
             "minbert_lib.learn.sampling:task_chances",
         ),
         Exercise(
+            "what_moves",
+            "05",
+            1,
+            10,
+            r"\{\,name : p^{\,after}_{name} \neq p^{\,before}_{name}\,\}",
+            (
+                "Keep every parameter's value, take the step, look again. What must you keep so that the step cannot change it too?",
+                "before = {name: p.detach().clone() for name, p in model.named_parameters()}; step(); then those whose value is no longer "
+                "torch.equal to before[name].",
+            ),
+            check_what_moves,
+            "minbert_lib.learn.watch:what_moves",
+        ),
+        Exercise(
             "symmetric_kl",
             "06",
             2,
@@ -243,6 +259,21 @@ EXERCISES = {
             ),
             check_mlm_loss,
             "minbert_lib.model.mlm:mlm_loss",
+        ),
+        Exercise(
+            "paired_bootstrap",
+            "08",
+            3,
+            25,
+            r"d^{(r)} = metric(a_{i_1 \dots i_n}) - metric(b_{i_1 \dots i_n}),\quad i_k \text{ drawn from } 1 \dots n \text{ with replacement};\qquad "
+            r"[low, high] = \text{quantiles of } d \text{ at } \tfrac{1 - confidence}{2},\ \tfrac{1 + confidence}{2}",
+            (
+                "One draw is n positions, some twice, some never; take a, b and labels at these same positions. What varies from draw to draw?",
+                "rng = np.random.default_rng(seed); in a loop: pick = rng.integers(n, size=n), score(a[pick], labels[pick]) - score(b[pick], "
+                "labels[pick]). np.quantile gives both ends; p is twice the smaller of the shares of draws <= 0 and >= 0, at most 1.",
+            ),
+            check_paired_bootstrap,
+            "minbert_lib.lab.stats:paired_bootstrap",
         ),
         Exercise(
             "average_predictions",
