@@ -9,7 +9,7 @@
 # %% [markdown]
 # # 02 · BERT
 #
-# A word comes in as a number from a list. Four layers later its vector knows which film it is about and whether somebody liked it. Nobody wrote a rule for
+# A word comes in as a number from a list. A few layers later its vector knows in which company it stands, and nobody wrote a rule for
 # that. In this notebook you build the machine, fill it with trained numbers, prove that it is *the* BERT, and then ask each of its floors what it knows.
 #
 # **You will be able to** write BERT's embeddings and a whole BERT layer, load a checkpoint into them, say where the parameters are, and
@@ -302,13 +302,16 @@ layer_probe(probes.layer_scores(scale.name, bert=bert))
 # %% [markdown]
 # ![Dev accuracy of a linear probe after each layer, for the tiny model and for MiniLM.](../figures/02_1_layer_probe.png)
 #
-# After the embeddings, `[CLS]` is the same vector for every sentence, so its probe can only name the commonest class. What attention does in the layers above shows in how far
-# each curve rises over that.
+# After the embeddings `[CLS]` is the same vector for every sentence, so its probe can only name the commonest class. Attention then carries news to it, layer by layer, and its curve
+# rises; the last layer prepares for guessing hidden words, and there it falls again. The mean over the words at layer 0 is a word count, squeezed into $D$ numbers.
+#
+# At tiny scale no layer gets beyond counting words. Think about what the model was asked in pre-training: to fill gaps. *Thrilling* and *dreary* fit the same gap, so telling them
+# apart was never the point. Notebook 04 asks the right question, and the same model gets far beyond.
 #
 # ## What you have shown
 #
-# BERT is three tables, a stack of equal layers, and a tanh; yours gives the numbers that everybody's does. What it knows can be asked layer by layer, and
-# it knows more than a count of words can.
+# BERT is three tables, a stack of equal layers, and a tanh; yours gives the numbers that everybody's does. What lies ready in it can be asked layer by layer, and
+# depends on what it was trained to do.
 #
 # **Three questions**
 #
