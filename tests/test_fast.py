@@ -21,8 +21,10 @@ from minbert_lib.model.multitask import MultitaskModel
 from minbert_lib.text.batching import Batch, pad
 
 REPO = Path(__file__).resolve().parents[1]
-CONFIG = dict(vocab_size=60, hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=64, max_position_embeddings=24)
-needs_onednn = pytest.mark.skipif(not hasattr(torch.ops.mkldnn, "_linear_pointwise"), reason="this torch has no such oneDNN product")
+SIZES = dict(vocab_size=60, hidden_size=32, intermediate_size=64, max_position_embeddings=24)
+CONFIG = dict(SIZES, num_hidden_layers=3, num_attention_heads=4)
+HAS_ONEDNN = hasattr(torch.ops.mkldnn, "_linear_pointwise")
+needs_onednn = pytest.mark.skipif(not HAS_ONEDNN, reason="this torch has no such oneDNN product")
 
 
 def batch(task="sst", rows=6):
@@ -164,7 +166,7 @@ def test_a_batch_that_fits_is_left_whole_and_one_that_does_not_is_cut():
 
 def test_starting_up_is_quick():
     """What the package adds to torch's own import, as modules: none of the heavy ones."""
-    code = "import torch, sys; before = set(sys.modules); import minbert_lib, minbert_lib.cli; print(*(set(sys.modules) - before))"
+    code = "import torch, sys; old = set(sys.modules); import minbert_lib, minbert_lib.cli; print(*set(sys.modules) - old)"
     env = dict(os.environ, PYTHONPATH=str(REPO))
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env).stdout.split()
     heavy = {"transformers", "pandas", "scipy", "matplotlib", "tokenizers", "huggingface_hub", "IPython", "ipywidgets"}

@@ -3,8 +3,8 @@
 Notable choices
 - `Plain` is the way of a first implementation: every layer whole, attention written out, masks added as −10,000, dropout and
   products by PyTorch's defaults, random batches padded to their longest sentence, and AdamW as a Python loop over parameters.
-- `HuggingFace` serves the usual way of `transformers` (its own classes, SDPA, random batches, float32, PyTorch's AdamW as it comes),
-  and the same library used well: batches by length, 16 bits, the fused AdamW.
+- `HuggingFace` serves the usual way of `transformers` (its own classes, SDPA, random batches, float32, PyTorch's AdamW as it
+  comes), and the same library used well: batches by length, 16 bits, the fused AdamW.
 - All start from the same weights as our own model, with the same head (the checkpoint's pooler, then one linear layer).
 - Public SMART and the textbook PCGrad are written here from their descriptions.
 """

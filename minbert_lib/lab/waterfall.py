@@ -3,7 +3,7 @@
 Notable choices
 - Every way trains on the same sentences; they take turns step by step. `SAVINGS` names each change against the one before.
 - A saving is switched off where it lives (`without`), so that what is measured is the code that runs, not a copy.
-- `python -m minbert_lib.lab.waterfall` records both tables at mini scale in data/bench/, with the machine named; figures read those.
+- `python -m minbert_lib.lab.waterfall` records both tables at mini scale in data/bench/, with the machine named, for the figures.
 """
 
 import csv
@@ -215,7 +215,8 @@ def read(name):
         return []
     with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    return [{k: float(v) if k in ("step_ms", "value", "round", "threads") else v for k, v in row.items()} for row in rows]
+    numbers = ("step_ms", "value", "round", "threads")
+    return [{name: float(value) if name in numbers else value for name, value in row.items()} for row in rows]
 
 
 def write(name, rows, columns):

@@ -49,8 +49,7 @@ def waterfall(rows=None):
         rounds = len(times[ways[0]])
         style.caption(
             figure,
-            f"MiniLM-L6-H384 on SST, batch 32, hidden dropout 0.1. {one['machine']}, {one['threads']:.0f} thread(s), torch {one['torch']}, "
-            f"{one['date']}; {rounds} rounds (ticks), the bar is their median.",
+            f"MiniLM-L6-H384 on SST, batch 32, hidden dropout 0.1. {machine(one)}; {rounds} rounds (ticks), the bar is their median.",
         )
     return figure
 
@@ -78,10 +77,13 @@ def growth(rows=None):
         one = rows[0]
         style.caption(
             figure,
-            f"MiniLM's width, random words; where not varied: {', '.join(f'{n} {room.AXES[n][0]}' for n in room.AXES)}. {one['machine']}, "
-            f"{one['threads']:.0f} thread(s), {one['date']}.",
+            f"MiniLM's width, random words; where not varied: {', '.join(f'{n} {room.AXES[n][0]}' for n in room.AXES)}. {machine(one)}.",
         )
     return figure
+
+
+def machine(row):
+    return f"{row['machine']}, {row['threads']:.0f} thread(s), torch {row['torch']}, {row['date']}"
 
 
 FIGURES = {"12_1_waterfall": waterfall, "12_2_growth": growth}
