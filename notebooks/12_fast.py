@@ -109,12 +109,13 @@ def words_and_places(batches):
 
 
 fig, ax = plt.subplots(figsize=(7.2, 2.2))
-for row, (name, pool) in enumerate([("random", 1), ("pools of 5", 5), ("pools of 50", 50)]):
+names = ["random", "pools of 5", "pools of 50"]
+for row, pool in enumerate([1, 5, 50]):
     real, places = words_and_places(data.epoch(32, np.random.default_rng(0), pool))
     ax.barh(row, 1, color="#0072B2")
     ax.barh(row, places / real - 1, left=1, color="#E69F00")
     ax.text(places / real + 0.01, row, f"{1 - real / places:.0%} padding", va="center")
-    ax.set_yticks(range(row + 1), ["random", "pools of 5", "pools of 50"][: row + 1])
+ax.set_yticks(range(3), names)
 ax.set(xlabel="places computed for each real word", xlim=(0, 2.8))
 ax.invert_yaxis()
 plt.show()
