@@ -159,9 +159,9 @@ def _translator(name):
             "back translation needs a translator: pip install 'transformers>=4.48,<6' sentencepiece (or minbert[translate])"
         ) from error
     try:
-        tokenizer = MarianTokenizer.from_pretrained(name)
         model = MarianMTModel.from_pretrained(name)
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
+        tokenizer = MarianTokenizer.from_pretrained(name)
+    except (OSError, ValueError, TypeError, ImportError, RuntimeError) as error:  # TypeError: a file of the tokenizer is absent
         reason = str(error).strip().splitlines()[0][:120]
         raise MinbertError(
             f"the translator {name!r} cannot be had ({reason}): go online once, or name folders with there= and back="
