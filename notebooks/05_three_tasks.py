@@ -1,0 +1,376 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 05 · Three tasks, one encoder
+#
+# Is this sentence happy? Do these two questions ask the same? How alike are these two sentences? Three tasks, and one BERT for all of them.
+# They help each other, and they quarrel: every step is a compromise. At the end there is a case to solve: a report whose sentiment score stayed at
+# .411 while everything around it changed.
+#
+# **You will be able to** turn two sentence vectors into features that can be compared, say exactly what an "epoch" of three tasks is, measure how much
+# tasks conflict, and find a part of a network that does not learn.
+#
+# **You need** notebooks 01 to 04. **It takes** an hour and a half to do, two to five minutes to run at tiny scale.
+
+# %%
+# Set-up: the same cell in every notebook, on Colab, in JupyterLab and anywhere else; safe to run twice.
+import importlib.util
+import pathlib
+import subprocess
+import sys
+
+ADDRESS = "https://github.com/OWNER/minbert-workbook"  # your copy; `minbert badges` fills it in
+if importlib.util.find_spec("minbert_lib") is None:
+    here = pathlib.Path.cwd().resolve()
+    root = next((folder for folder in [here, *here.parents] if (folder / "minbert_lib").is_dir()), here / "minbert")
+    if not root.is_dir():
+        subprocess.run(["git", "clone", "--quiet", "--depth", "1", ADDRESS, str(root)], check=True)
+    sys.path.insert(0, str(root))
+
+from minbert_lib.workbook import check, hint, start
+
+scale = start("05")
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+
+from minbert_lib.lab import cost, figures, published, run, system
+from minbert_lib.lab.build import prepare
+from minbert_lib.lab.figures import style
+from minbert_lib.lab.figures.tasks import two_tasks
+from minbert_lib.learn.metrics import score
+from minbert_lib.model import BertModel
+from minbert_lib.model.heads import pool
+from minbert_lib.text import TASKS, Dataset, Tokenizer, read_rows
+from minbert_lib.workbook.widgets import explore
+
+THREE = ("sst", "qqp", "sts")
+torch.manual_seed(0)
+pd.set_option("display.max_colwidth", 70)
+
+# %% [markdown]
+# ## The three
+#
+# SST asks for one of five classes, QQP for yes or no, STS for a number from 0 to 5. So their losses differ too:
+#
+# | task | head gives | loss |
+# |---|---|---|
+# | SST | 5 logits | cross-entropy |
+# | QQP | 1 logit | binary cross-entropy |
+# | STS | 1 number | squared error, on the scale from 0 to 5 |
+#
+# They also differ in size. In the course's files QQP has 17 times as many rows as SST and 23 times as many as STS. Here are some rows of yours.
+
+# %%
+rows = {task: read_rows(task, "train", scale.data) for task in THREE}
+some = [(TASKS[t].title, len(rows[t]), " | ".join(e.texts), e.label) for t in THREE for e in rows[t].examples[:2]]
+pd.DataFrame(some, columns=["task", "training rows", "text", "label"])
+
+# %% [markdown]
+# ## Two sentences, one answer
+#
+# A pair can be read in two ways. **Cross**: as one sequence, `[CLS] u [SEP] v [SEP]`; attention compares the words, and [CLS] holds the outcome. **Separate**: each
+# sentence alone, giving vectors $u$ and $v$ of width $D$; then something must be made of the two. The Siamese report (P1) gave the head $u$ and $v$ side by side,
+# and nothing else. Later it added $|u-v|$. Sentence-BERT found in 2019 that this makes all the difference. We shall see why.
+#
+# ### Your turn: pair features
+#
+# `features` names what is wanted, some of `"u"`, `"v"`, `"|u-v|"`, `"u*v"`, `"cos"`, in any order; `u` and `v` are `(B, D)`; the answer has them side by side, in the
+# order of the names: `(B, …)`. The products are number by number; the cosine is one number a pair,
+#
+# $$\cos(u, v) = \frac{u \cdot v}{\|u\|\,\|v\|}$$
+#
+# Difficulty ●○○○○ · 10 minutes.
+
+# %%
+def pair_features(u, v, features):
+    ...  # your code here
+
+
+# %%
+pair_features = check("pair_features")
+
+# %% [markdown]
+# **Which features can tell how alike two sentences are?** The encoder stays as it is; every sentence becomes the mean of its word vectors, and a *linear* model (ridge
+# regression) is fitted on STS. Guess first: what will $(u, v)$ reach?
+
+# %%
+tokenizer, bert = Tokenizer(scale.weights), BertModel.from_pretrained(scale.weights).eval()
+
+
+@torch.no_grad()
+def vectors(split, limit=1500):
+    """u (n, D), v (n, D) and labels of STS pairs, by an encoder that nobody trains."""
+    data = Dataset(read_rows("sts", split, scale.data, limit), tokenizer, 128, pair="separate")
+    u, v = torch.empty(2, len(data), bert.config.hidden_size)
+    for index in data.in_order(64):
+        batch = data.batch(index)
+        hidden = bert(batch.input_ids, batch.attention_mask).last_hidden_state  # (2B, L, D)
+        u[index], v[index] = pool(hidden, batch.attention_mask, "mean").chunk(2)
+    return u, v, data.labels
+
+
+def linear(train, dev, features, strength=10.0):
+    """Pearson's r on dev of a ridge regression."""
+    x, x_dev = (pair_features(u, v, features) for u, v, _ in (train, dev))
+    x, x_dev = (x - x.mean(0)) / x.std(0), (x_dev - x.mean(0)) / x.std(0)
+    y = torch.tensor(train[2], dtype=torch.float32)
+    weights = torch.linalg.solve(x.T @ x + strength * torch.eye(x.size(1)), x.T @ (y - y.mean()))
+    return score((x_dev @ weights).numpy(), dev[2], "sts")
+
+
+train, dev = vectors("train"), vectors("dev")
+choices = [("u", "v"), ("|u-v|",), ("u*v",), ("cos",), ("u", "v", "|u-v|"), ("u", "v", "|u-v|", "u*v", "cos")]
+found = [linear(train, dev, features) for features in choices]
+figure, axes = plt.subplots(figsize=(6.4, 2.6))
+axes.barh([", ".join(names) for names in choices], found, color=style.TASK_COLOUR["sts"])
+for y, r in enumerate(found):
+    axes.text(max(r, 0) + 0.01, y, f"{r:.2f}", va="center", fontsize=8)
+axes.set(xlabel="Pearson's r on STS dev", title="A linear model on an untouched encoder", xlim=(min(0, *found) - 0.02, 0.1 + max(found)))
+axes.invert_yaxis();
+
+# %% [markdown]
+# $(u, v)$ is worth nothing at tiny scale, and no amount of data will help: a linear model of $u$ and $v$ is $a \cdot u + b \cdot v$, one score for each sentence, added. It
+# cannot ask whether they are *alike*, because that needs something of $u$ times or minus the same thing of $v$. $|u-v|$, $u*v$ and the cosine are such
+# questions. A hidden layer can learn to ask them, in principle; the report's did not get far (QQP .375, below always saying no).
+#
+# ## What is an epoch?
+#
+# With one task an epoch is one pass over its data. With three of unlike size the word means whatever the code does. Written down, for `batches` in one pass:
+#
+# | sampling | one epoch is |
+# |---|---|
+# | shuffled | every batch of every task once, in random order |
+# | round robin | one batch of each task in turn, as many rounds as the task `epoch_of` has batches (or the smallest task) |
+# | together | the same rounds, but the batches of a round make *one* step: their gradients are added |
+# | largest first | the first half of training on the largest task only, then round robin |
+# | proportional, square root, annealed | as many steps as shuffled, each step's task drawn by chance |
+#
+# ### Your turn: each task's chance
+#
+# `batches` is a dictionary from task to its number of batches, `how` one of `"proportional"`, `"sqrt"`, `"annealed"`; epochs count from 1. Give a dictionary from task to its
+# chance of being next:
+#
+# $$p_{task} = \frac{size_{task}^{\,\alpha}}{\sum_t size_t^{\,\alpha}},\qquad \alpha = 1,\ \tfrac12,\ \text{ or } 1 - 0.8\,\frac{epoch - 1}{epochs - 1}$$
+#
+# Difficulty ●●○○○ · 15 minutes.
+
+# %%
+def task_chances(batches, how, epoch=1, epochs=1):
+    ...  # your code here
+
+
+# %%
+task_chances = check("task_chances")
+
+# %% [markdown]
+# **How do the chances move from the large task to the small ones?** The numbers of batches are those of the course's files at 32 a batch; move the epoch.
+
+# %%
+official = cost.official_sizes()
+
+
+def chances(how, epoch):
+    batches = {task: -(-official[task] // 32) for task in THREE}
+    p = task_chances(batches, how, epoch, 10)
+    figure, axes = plt.subplots(figsize=(5.6, 2.2))
+    axes.bar(THREE, [p[task] for task in THREE], color=[style.TASK_COLOUR[task] for task in THREE])
+    for x, task in enumerate(THREE):
+        axes.text(x, p[task] + 0.02, f"{p[task]:.1%}", ha="center")
+    axes.set(ylim=(0, 1.1), ylabel="chance of being next", title=f"{how}, epoch {epoch} of 10")
+    plt.close(figure)
+    return figure
+
+
+explore(chances, alt="Each task's chance of being next.", how=["annealed", "sqrt", "proportional"], epoch=(1, 10, 1))
+
+# %% [markdown]
+# **And how much is really read?** Nothing is so easily miscounted. The table counts examples of *your* data, in one epoch of six systems; `1.00` is everything once.
+
+# %%
+sizes = cost.sizes_of(scale)
+names = ("S12", "W-sqrt", "W-annealed", "E2", "B3", "M1")
+read = {name: cost.read_in_an_epoch(system(name, scale.name), sizes) for name in names}
+pd.DataFrame({name: {task: share for task, (_, share) in tasks.items()} for name, tasks in read.items()}).round(2)
+
+# %% [markdown]
+# The same count for the course's files, from each report's own batch sizes:
+
+# %%
+figures.draw("05_1_an_epoch")
+
+# %% [markdown]
+# ![Times that each task's data are read in one epoch of six systems; from 0.04 for QQP under B3 to 3.7 for STS under square-root sampling](../figures/05_1_an_epoch.png)
+#
+# "Three epochs" of B3 read 13 % of QQP; "three epochs" of M1 read it three times, and STS seven times. Two reports that both trained for three epochs
+# differ more in what their models have seen than in anything else. When you compare, compare examples or steps.
+#
+# A detail that matters: a task that is visited in part goes on next epoch where it stopped. If each epoch began anew at the first batch of a fixed order, B3 would
+# never see most of QQP.
+#
+# ## Three tasks pull on one encoder
+#
+# Each task $i$ has its gradient $g_i$ on the weights that all share. Two of them pull together or apart, and the angle says how much:
+#
+# $$\cos(g_i, g_j) = \frac{g_i \cdot g_j}{\|g_i\|\,\|g_j\|}$$
+#
+# Below 0 a small step along $g_i$ makes task $j$ worse. `surgery="watch"` takes one batch of each task in every step, notes the three cosines and changes nothing.
+
+# %%
+few = {"limit": dict.fromkeys(THREE, 960)}
+watched = run(system("W-together", scale.name, surgery="watch", epochs=3, **few))
+figures.draw("05_3_angles")
+
+# %% [markdown]
+# ![Cosines between the gradients of three tasks over training, and how often they lie below zero](../figures/05_3_angles.png)
+#
+# ANGLES
+#
+# ## Gradient surgery
+#
+# PCGrad (Yu and others, 2020) takes the quarrel out: where $g_i \cdot g_j < 0$, task $i$ gives up the part of its gradient that hurts task $j$,
+#
+# $$g_i \leftarrow g_i - \frac{g_i \cdot g_j}{\|g_j\|^2}\, g_j$$
+#
+# for every other $j$ in random order, and the results are added. **What does that do, and what does it cost?** Below are two tasks with two weights. Each has its own
+# best place (star). Make task B louder, and start elsewhere.
+
+# %%
+explore(
+    two_tasks,
+    alt="Two tasks' contours, the path of plain descent on the sum, and the path with surgery.",
+    larger=(1.0, 20.0, 8.0),
+    start_x=(-2.5, 2.5, -0.5),
+    start_y=(-1.5, 2.2, 1.8),
+    surgery=True,
+)
+
+# %% [markdown]
+# ![Plain descent goes towards the louder task's best place; surgery stops between the two](../figures/05_2_two_tasks.png)
+#
+# While the gradients agree, both paths are one. Then the plain sum makes task A *worse* to please the louder B. Surgery does not: it stops where the two gradients point
+# in opposite directions, for there is nothing that one could give without taking from the other. Such places are many, a whole curve
+# between the stars; surgery stops at the first that it meets, and not at the best one. So it is a rule for being fair, not for a lower sum.
+#
+# ## The case of the score that would not move
+#
+# The Siamese report built its model in steps, and wrote down the dev scores after each. Read the SST column from top to bottom. One encoder is
+# shared by all three tasks. *What is odd?*
+
+# %%
+printed = published.scores()
+printed = printed[(printed["report"] == "Siamese") & (printed["split"] == "dev") & printed["row"].str.startswith("P")]
+printed[["row", "system", "sst", "qqp", "sts"]].set_index("row")
+
+# %% [markdown]
+# QQP training went from useless to .69, STS doubled, four times the STS pairs were added; and SST stayed at .411, to the third digit, four times. Were the encoder
+# learning from QQP and STS, the vectors that SST reads would change, and its score with them, for better or worse. Unless …
+#
+# Let us not guess. Here is the suspect, P1 as the report describes it, and its training: the losses fall, and nothing warns.
+
+# %%
+suspect = prepare(system("P1", scale.name, epochs=2, batch_size=32, **few))
+trainer = suspect.trainer
+for tasks in trainer.plans[0]:
+    trainer.update(tasks)
+figure, axes = plt.subplots(figsize=(6.4, 2.4))
+for task in THREE:
+    points = [(point["step"], point[task]) for point in trainer.curve if task in point]
+    axes.plot(*np.array(points).T, color=style.TASK_COLOUR[task], label=task.upper(), alpha=0.8)
+axes.set(xlabel="step", ylabel="training loss", title="The suspect's losses")
+axes.legend();
+
+# %% [markdown]
+# ### Your turn: what moves?
+#
+# Write the detective's tool. `step()` takes one training step of `model`. Give the names of the parameters whose values it changed, as a list in the order of
+# `model.named_parameters()`.
+#
+# Difficulty ●○○○○ · 10 minutes, and it will save you days.
+
+# %%
+def what_moves(model, step):
+    ...  # your code here
+
+
+# %%
+what_moves = check("what_moves")
+
+# %% [markdown]
+# Now ask. One step of each task:
+
+# %%
+moved = what_moves(suspect.model, lambda: [trainer.update((task,)) for task in THREE])
+every = dict(suspect.model.named_parameters())
+print(f"{len(moved)} of {len(every)} parameters moved:", *moved, sep="\n  ")
+inside = [p for name, p in every.items() if name.startswith("bert.")]
+asked, graded = sum(p.requires_grad for p in inside), sum(p.grad is not None for p in inside)
+print(f"encoder: {len(inside)} parameters, {asked} ask for a gradient, {graded} have one")
+
+# %% [markdown]
+# Only the heads. The encoder's `requires_grad` is off (the course's code has an option for it, "pretrain" against "finetune", and the report had left it at the first), so
+# its gradients are `None` and no optimiser touches it. The losses fell because heads can learn from fixed vectors. P1 to P5 are five ways of reading the
+# same frozen vectors; P6 is the report's own discovery of this, near the end, and worth more than all the steps before.
+#
+# **What would P1 have been with the encoder awake?** The same, but for that one switch and the rate that suits it (P7). At tiny scale, on a part of the sample:
+
+# %%
+frozen, awake = (run(system(name, scale.name, epochs=4, batch_size=32, **few)) for name in ("P1", "P7"))
+both = pd.DataFrame({record["name"]: record["scores"] for record in (frozen, awake)}).T
+both.assign(learning=[frozen["trained_parameters"], awake["trained_parameters"]], seconds=[frozen["seconds"], awake["seconds"]]).round(3)
+
+# %% [markdown]
+# AWAKE
+#
+# The report's whole chain, each step with all before it, and then each step by itself, which the report did not do:
+
+# %%
+figures.draw("05_4_siamese")
+
+# %%
+figures.draw("05_5_siamese_alone")
+
+# %% [markdown]
+# ![The Siamese report's six steps, own runs and published numbers, a panel for each task](../figures/05_4_siamese.png)
+# ![The gain of each step of the Siamese report by itself](../figures/05_5_siamese_alone.png)
+#
+# In the published numbers (diamonds) SST lies on a line until the shaded column. Two lessons, one of them cheap: a score that does *not* change is a finding too; and one
+# call of `what_moves` before a long training costs a second.
+#
+# ## What you have shown
+#
+# A linear head on $(u, v)$ cannot compare; $|u-v|$ can. An epoch of three tasks is a decision, and reports that use the word differ by a factor of 20 in what they read.
+# Gradients of tasks can be watched, and surgery makes peace at a price. And an encoder that does not learn shows neither in the loss nor in an error message, only
+# where you look.
+#
+# **Three questions**
+#
+# <details><summary>1. Could a frozen encoder give an SST score that changes when QQP's head changes?</summary>
+#
+# Not through the weights: nothing is shared that learns. Only by accident, through random numbers that are drawn in another order (dropout, shuffling). The report's .414
+# after adding SMART on SST is SST's own change.
+# </details>
+#
+# <details><summary>2. Under "together", three batches make one step. What should happen to the learning rate, compared with round robin?</summary>
+#
+# The sum of three gradients is about as long as three steps along one each, while there is only one step. AdamW divides by the gradient's size, so that the sum
+# is not a longer step: there are a third as many updates of the same length. To cover the same way the rate would have to be larger, or the epochs more.
+# </details>
+#
+# <details><summary>3. Your model's STS is poor, and the cosine between STS and QQP is −.3 throughout. Does surgery help?</summary>
+#
+# It keeps QQP from making STS worse in a step, and STS from making QQP worse. It may help STS if QQP's gradient is much larger, as in the picture. If the encoder has room
+# for both, layers of their own for each task are the other remedy: then they do not meet (notebook 09).
+# </details>
+#
+# **Next:** [06 · SMART](06_smart.ipynb) trains against an adversary.

@@ -1,0 +1,298 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 09 · Architectures, and what they cost
+#
+# One encoder for three tasks, or three encoders, or something between? Two sentences read together, or apart? Five reports built at least twenty such models, and
+# each praised its own. Here they are one model with a few switches, so that they can be compared as one compares anything: with all else equal, and with the
+# bill beside the result.
+#
+# **You will be able to** count a model's parameters and its work without building it, compare architectures at equal compute and say exactly what was equal, and read a
+# difference of half a point for what it is.
+#
+# **You need** notebook 05. **It takes** three quarters of an hour to do, two to five minutes to run at tiny scale.
+
+# %%
+# Set-up: the same cell in every notebook, on Colab, in JupyterLab and anywhere else; safe to run twice.
+import importlib.util
+import pathlib
+import subprocess
+import sys
+
+ADDRESS = "https://github.com/OWNER/minbert-workbook"  # your copy; `minbert badges` fills it in
+if importlib.util.find_spec("minbert_lib") is None:
+    here = pathlib.Path.cwd().resolve()
+    root = next((folder for folder in [here, *here.parents] if (folder / "minbert_lib").is_dir()), here / "minbert")
+    if not root.is_dir():
+        subprocess.run(["git", "clone", "--quiet", "--depth", "1", ADDRESS, str(root)], check=True)
+    sys.path.insert(0, str(root))
+
+from minbert_lib.workbook import start
+
+scale = start("09")
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import torch
+
+from minbert_lib.lab import cost, figures, run, system
+from minbert_lib.lab.board import board
+from minbert_lib.lab.figures import style
+from minbert_lib.lab.stats import wilson
+from minbert_lib.model import BertConfig, BertModel
+from minbert_lib.model.multitask import MultitaskModel
+from minbert_lib.text import Dataset, Tokenizer, read_rows
+from minbert_lib.workbook.widgets import explore
+
+THREE = ("sst", "qqp", "sts")
+
+# %% [markdown]
+# ## Sharing is a number and a word
+#
+# Let every task have its own copy of the top $k$ layers, over lower ones that all share. $k = 0$ is one BERT for all ("multi"), all layers is one BERT per task ("triple"), and what
+# SerBERTus calls CerBERTus, after the dog with three heads, lies between. The word is `beside`: a second encoder next to the first, whose vector is joined to the first one's. `"shared"` with
+# $k$ = all is SerBERTus' "multi + triple"; `"frozen"` is a static copy that never learns (S9).
+#
+# Here are all of them at width 8, where counting by hand is possible. With $W$ parameters in a layer, $E$ below and beside the layers and $T$ tasks,
+#
+# $$P(k) = E + (N - k)\,W + T\,k\,W + \text{heads} \qquad (0 \le k < N)$$
+
+# %%
+small = BertConfig(vocab_size=100, hidden_size=8, num_hidden_layers=4, num_attention_heads=2, intermediate_size=32, max_position_embeddings=16)
+
+
+def count(**sharing):
+    return MultitaskModel(BertModel(small), THREE, **sharing).parameter_count()
+
+
+bert = BertModel(small)
+layer = sum(p.numel() for p in bert.layers[0].parameters())  # W
+whole = sum(p.numel() for p in bert.parameters())  # E + N W
+heads = count() - whole
+by_formula = [whole + (3 - 1) * k * layer + heads for k in range(4)]
+by_count = [count(own_layers=k) for k in range(4)]
+print(f"W = {layer}; P(0 … 3) by formula {by_formula}, counted {by_count}")
+print(f"triple {count(own_layers='all')}, multi + triple {count(own_layers='all', beside='shared')}, static beside {count(beside='frozen')}")
+
+# %% [markdown]
+# **How large does BERT-base become?** Move $k$.
+
+# %%
+base = dict(zip(("all", "layer"), (cost.parameters(system("S10-multi", "base")), 0)))
+base["layer"] = (cost.parameters(system("S10-2", "base")) - base["all"]) // 4  # two layers, two more copies of each
+
+
+def growth(k, tasks):
+    ks = np.arange(12)
+    figure, axes = plt.subplots(figsize=(6.2, 2.5))
+    axes.plot(ks, (base["all"] + (tasks - 1) * ks * base["layer"]) / 1e6, color=style.BLUE)
+    here = (base["all"] + (tasks - 1) * k * base["layer"]) / 1e6
+    axes.plot(k, here, "o", color=style.RED, ms=8)
+    axes.set(xlabel="own layers k", ylabel="million parameters", ylim=(0, 600), title=f"BERT-base, {tasks} tasks, k = {k}: {here:.1f} million")
+    plt.close(figure)
+    return figure
+
+
+explore(growth, alt="Parameters of BERT-base against the number of own layers.", k=(0, 11, 2), tasks=(2, 5, 3))
+
+# %% [markdown]
+# And against what SerBERTus prints:
+
+# %%
+figures.draw("09_1_sizes")
+
+# %% [markdown]
+# ![Parameters of BERT-base's architectures: 109.5, 137.8, 152.0, 166.2, 194.5, 328.5, 437.9 million, beside the printed 110, 138, 153 and 386](../figures/09_1_sizes.png)
+#
+# 110 and 138 million agree to the rounding. Three own layers are 152.0 million, not 153: the report seems to have rounded a layer up. 386 is the sum of three models that are
+# never in memory at once: two CerBERTus of 138 and one plain BERT of 110.
+#
+# ## Equal compute
+#
+# Parameters cost memory. Time is another matter: whatever $k$ is, one sentence goes through $N$ layers once. So all of $k = 0$ … all have the *same work per step*. Two
+# encoders side by side have twice as much; a frozen one beside has a third more, because a backward pass costs about two forward ones and it has none.
+#
+# In *passes*, forward and backward through a whole encoder, a step of each costs:
+
+# %%
+rows = {"S10-multi": {}, "S10-2": {}, "S10-triple": {}, "static beside": {"beside": "frozen"}, "S10-multi+triple": {}}
+systems = {name: system(name if name.startswith("S10") else "S10-multi", scale.name, **changes) for name, changes in rows.items()}
+passes = {name: cost.passes(config) for name, config in systems.items()}
+pd.Series(passes, name="passes a step").round(2)
+
+# %% [markdown]
+# So at equal compute, where multi takes 4 epochs, static beside takes 3 and multi + triple 2. What is equal then, exactly: the data, their order of tasks, the batch
+# size, the peak learning rate, the schedule over each run's own length, and the passes (number of steps × passes a step). What is not: the number of steps, the parameters, the memory. *Guess the ranking, then
+# run.*
+
+# %%
+few = {"limit": dict.fromkeys(THREE, 640)}
+records = {name: run(config.with_(epochs=round(4 / passes[name]), **few)) for name, config in systems.items()}
+
+
+def bill(record, name):
+    tokens = record["tokens_per_second"] * record["seconds"]
+    shown = {"epochs": record["config"]["epochs"], "parameters": f"{record['parameters'] / 1e6:.2f} M", "seconds": round(record["seconds"])}
+    shown |= {"tokens read": f"{tokens:,.0f}", "passes × tokens": f"{tokens * passes[name]:,.0f}"}
+    return shown | {score: round(record["scores"][score], 3) for score in (*THREE, "mean", "mean_norm")}
+
+
+pd.DataFrame({name: bill(record, name) for name, record in records.items()}).T
+
+# %% [markdown]
+# BILL
+#
+# How much of a difference is luck? SST dev has so many sentences that a score has this interval by its size alone:
+
+# %%
+n = len(read_rows("sst", "dev", scale.data))
+right = wilson(round(records["S10-multi"]["scores"]["sst"] * n), n)
+print(f"SST {records['S10-multi']['scores']['sst']:.3f} on {n} sentences: 95 % interval {right.low:.3f} … {right.high:.3f}")
+
+# %% [markdown]
+# Any two models whose scores lie well within that interval have not been told apart. The five SerBERTus models that share anything differ by less than a point in their mean; only triple is clearly
+# behind, and only on STS, the smallest task: alone with 6,040 pairs, it misses what QQP would have taught its encoder.
+
+# %%
+figures.draw("09_2_sharing")
+
+# %% [markdown]
+# ![Mean score against parameters and minutes for own runs, and against parameters for SerBERTus' published ones](../figures/09_2_sharing.png)
+#
+# ## Two sentences: together or apart
+#
+# Read together, every word of $u$ can look at every word of $v$, in every layer. Read apart, each becomes one vector first, and comparison comes too late for details. Apart has one great advantage that
+# no score shows: a thousand sentences need a thousand passes, while reading all their pairs together needs half a million. What do they cost in training?
+
+# %%
+tokenizer = Tokenizer(scale.weights)
+lengths = {}
+for pair in ("cross", "separate"):
+    data = Dataset(read_rows("sts", "train", scale.data, 2000), tokenizer, 128, pair=pair)
+    batch = data.batch(range(len(data)))
+    real = batch.attention_mask.sum(1)  # tokens of each sequence
+    lengths[pair] = {"sequences": len(real), "tokens": int(real.sum()), "scores in a head": int((real**2).sum())}
+pd.DataFrame(lengths).T
+
+# %% [markdown]
+# About the same number of tokens (apart has one [CLS] more a pair), and attention scores about half as many, which hardly matters for sentences this short. So compute is equal enough, and scores may be
+# compared.
+#
+# And the order? *Is A a paraphrase of B* should not depend on who comes first, but a cross-encoder that always saw the pairs as given may have learned that it does. Three remedies: random order in training (S11),
+# both orders averaged when predicting (twice the cost, then), or features that are symmetric ($|u-v|$, $u*v$, cosine).
+
+# %%
+figures.draw("09_3_pairs")
+
+# %% [markdown]
+# ![QQP and STS scores of five ways to read a pair, and their minutes of training](../figures/09_3_pairs.png)
+#
+# ## Heads
+#
+# EKJ put 0 to 4 hidden layers into each head (E1–E5) and found two best, on one run each. Then it replaced the SST head by routing (E7): every word votes for output vectors, and gives more of
+# itself to the outputs that predict it well. It stayed near chance, and the report could not say why.
+
+# %%
+figures.draw("09_4_heads")
+
+# %% [markdown]
+# ![Scores of heads with 0 to 4 hidden layers, with SMART, and with routing for SST](../figures/09_4_heads.png)
+#
+# **Why did routing fail?** Two suspects. The head may be unable to learn the task. Or it learns too slowly: it is a deep network with fresh weights (three routings, two iterations each) and gets the rate
+# that suits a *trained* encoder. The second can be tested with one switch, `head_lr`, which multiplies the rate of heads alone. SST only, the same steps:
+
+# %%
+sst = {"limit": {"sst": 960}, "epochs": 3, "tasks": ("sst",)}
+tries = {
+    "linear": {},
+    "routing": {"sst_head": "routing"},
+    "routing, head rate × 5": {"sst_head": "routing", "head_lr": 5.0},
+}
+sizes, reached = {}, {}
+for label, changes in tries.items():
+    record = run(system("C2", scale.name, **sst, **changes))
+    curve = [(point["step"], point["sst"]) for point in record["curve"]]
+    reached[label], sizes[label] = (record["scores"]["sst"], np.array(curve)), record["parameters"]
+figure, axes = plt.subplots(figsize=(6.4, 2.6))
+for (label, (accuracy, curve)), colour in zip(reached.items(), style.COLOURS):
+    smooth = np.convolve(curve[:, 1], np.ones(8) / 8, "valid")
+    axes.plot(curve[7:, 0], smooth, color=colour, label=f"{label}: dev {accuracy:.3f}, {(sizes[label] - sizes['linear']) / 1e3:,.0f} k more parameters")
+axes.axhline(np.log(5), color=style.GREY, ls=":", label="knows nothing: log 5")
+axes.set(xlabel="step", ylabel="training loss (mean of 8)", title="Three heads on SST")
+axes.legend(fontsize=7.5);
+
+# %% [markdown]
+# ROUTING
+#
+# ## Which vector speaks for the sentence
+#
+# [CLS], the mean of the words, the largest value of each coordinate, or the checkpoint's own pooler (a layer trained on next-sentence prediction, which MiniLM and our tiny BERT never had: there it is
+# random).
+
+# %%
+figures.draw("09_5_pooling")
+
+# %% [markdown]
+# ![SST accuracy with four ways of pooling](../figures/09_5_pooling.png)
+#
+# ## Which task is next
+#
+# Five samplings, all else as in S10-multi. `together` has fewer steps, each on three batches; the caption counts them, because the minutes alone would not tell.
+
+# %%
+figures.draw("09_6_samplings")
+
+# %% [markdown]
+# ![Scores and minutes of five ways to choose the next task](../figures/09_6_samplings.png)
+#
+# ## All of them, with the bill
+#
+# **Does more cost buy more score?** Every recorded system of three tasks. Up and to the left is better; a dot that has another above and to its left should not be
+# bought.
+
+# %%
+figures.draw("09_7_score_and_cost")
+
+# %% [markdown]
+# ![Mean score of every recorded system against its minutes of training](../figures/09_7_score_and_cost.png)
+#
+# The same as a table, with what the reports published for BERT-base. Two means, and they are not to be mixed: `mean` takes STS's $r$ as it is, `mean_norm` takes $(r + 1)/2$.
+
+# %%
+table = board("mini")
+columns = ["system", "title", "published_mean", "mean", "published_mean_norm", "mean_norm", "parameters", "seconds", "seeds"]
+shown = table[table["system"].str.match("S10|S11|E[1-8]|M[138]$|B3|P6|W-(surg|tog|sqrt|ann|prop)")]
+shown.reindex(columns=columns).round(3).set_index("system")
+
+# %% [markdown]
+# ## What you have shown
+#
+# Own layers cost memory and no time; a second encoder costs time. 110, 138 and 386 million follow by arithmetic, 153 does not. Between models that share anything the published differences are
+# smaller than what chance alone gives on 1,101 sentences. And "it failed" may mean "it got the wrong rate".
+#
+# **Three questions**
+#
+# <details><summary>1. Triple has three times multi's parameters. Why is a step not slower?</summary>
+#
+# Each batch belongs to one task and goes through that task's encoder only. The optimiser touches only what has a gradient. Only memory is tripled, weights and AdamW's two means.
+# </details>
+#
+# <details><summary>2. You give multi + triple half the epochs for equal compute, and it loses. Is it worse?</summary>
+#
+# It is worse at this budget. With a budget at which multi no longer gains from more epochs, the answer may turn. A comparison at equal compute holds for that compute; say which.
+# </details>
+#
+# <details><summary>3. Of ten architectures you report the best on dev. What should its test score be?</summary>
+#
+# Lower, on average, even if all ten are equally good: you have chosen the luckiest. With ten equal models and a standard error of 1.5 points the best looks about 2.3 points better than it is.
+# </details>
+#
+# **Next:** [10 · Ensembles](10_ensembles.ipynb) stops choosing and takes them all.
