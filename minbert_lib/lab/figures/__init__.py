@@ -41,6 +41,7 @@ def draw(name):
             return known[name]()
         except Missing as reason:
             figure = Figure(figsize=(style.WIDE, 1.4), layout="constrained")
+            figure.subplots().axis("off")  # Jupyter shows no figure without axes
             figure.text(0.5, 0.5, f"{name}: not recorded yet\n{reason}", ha="center", va="center", fontsize=9, wrap=True)
             return figure
 

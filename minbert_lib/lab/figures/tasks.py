@@ -53,7 +53,7 @@ def told_of(runs):
     epochs = sorted({run["config"]["epochs"] for run in runs})
     rows = {task: runs[0]["data"][f"train/{task}"]["rows"] for task in runs[0]["config"]["tasks"]}
     data = ", ".join(f"{task.upper()} {count:,}" for task, count in rows.items() if task != "qqp")
-    many = f"{len(runs)} runs, {seeds} seed{'s' * (seeds > 1)}, {' or '.join(map(str, epochs))} epochs; training rows: {data}."
+    many = f"{len(runs)} run{'s' * (len(runs) > 1)}, {seeds} seed{'s' * (seeds > 1)}, {' or '.join(map(str, epochs))} epochs; training rows: {data}."
     return f"{runs[0]['model']}. {many}{data_note(runs)}"
 
 
@@ -107,6 +107,8 @@ def angles(scale=None):
         below = np.mean(np.array(pooled) < 0)
         right.boxplot([pooled], positions=[place], widths=0.5, showfliers=False, medianprops={"color": colours[pair], "lw": 2})
         right.text(place, 0.98, f"{below:.0%}\nbelow 0", transform=right.get_xaxis_transform(), ha="center", va="top", fontsize=7.5)
+    low, high = right.get_ylim()
+    left.set_ylim(low, high + 0.22 * (high - low))  # room for the words on top; both panels share it
     for axes in (left, right):
         axes.axhline(0, color=style.GREY, lw=1)
     right.set_xticks(range(len(pairs)), [pair.removeprefix("cos ").upper().replace("·", "\n") for pair in pairs])
