@@ -128,11 +128,16 @@ def _smooth(values):
 def steps_of_siamese(scale):
     """{P1 … P6: runs} of one family, and all its runs."""
     runs = family("P1", STEPS, scale, least=3)
-    same = lambda run, line: all(run["config"][f] == getattr(line, f) for f in STEPS if f != "lr")
+    same = lambda run, line: all(switch(f, run["config"][f]) == switch(f, getattr(line, f)) for f in STEPS if f != "lr")
     chain = {name: [run for run in runs if same(run, as_recorded(system(name, scale)))] for name in CHAIN}
     if not chain["P1"] or not chain["P6"]:
         raise Missing(f"run `{command('P1', scale)}` and the same for P2 … P6")
     return chain, runs
+
+
+def switch(field, value):
+    """A setting as the chain counts it: with augmentation, which tasks have more rows; how they came by them is the caption's matter."""
+    return sorted(value) if field == "augment" else value
 
 
 def as_recorded(config):
@@ -157,7 +162,7 @@ def siamese(scale=None):
         axes.set(title=style.TASK_NAME[task])
     what = ", ".join(f"{name} {TITLES[name]}" for name in CHAIN)
     note = " The sentences are invented, so published numbers are not beside them." if scale == "tiny" else ""
-    style.caption(figure, f"{what}. Shaded: the encoder learns.\n{told_of(runs)}{note}")
+    style.caption(figure, f"{what}. Shaded: the encoder learns.\n{told_of(runs)}{ways_of_augmenting(runs)}{note}")
     return figure
 
 
@@ -185,7 +190,8 @@ def siamese_alone(scale=None):
         axes.axvline(0, color=style.GREY, lw=1)
         axes.set(title=style.TASK_NAME[task], xlabel="gain over P1", ylim=(len(turned) - 0.5, -0.5))
         axes.set_yticks(range(len(turned)), list(turned))
-    style.caption(figure, told_of(first + sum(turned.values(), [])) + " Each dot: one seed against P1 of the same seed.")
+    runs = first + sum(turned.values(), [])
+    style.caption(figure, told_of(runs) + ways_of_augmenting(runs) + " Each dot: one seed against P1 of the same seed.")
     return figure
 
 
@@ -193,8 +199,14 @@ def alone(runs, base, name, scale):
     """The family's runs that differ from P1 just in what `name` added to the system before it."""
     before, after = (as_recorded(system(n, scale)) for n in (CHAIN[CHAIN.index(name) - 1], name))
     added = {f for f in STEPS if getattr(before, f) != getattr(after, f)} - {"lr"}
-    wanted = {f: getattr(after if f in added else base, f) for f in STEPS if f != "lr"}
-    return [run for run in runs if all(run["config"][f] == value for f, value in wanted.items())]
+    wanted = {f: switch(f, getattr(after if f in added else base, f)) for f in STEPS if f != "lr"}
+    return [run for run in runs if all(switch(f, run["config"][f]) == value for f, value in wanted.items())]
+
+
+def ways_of_augmenting(runs):
+    """For a caption: how the added STS pairs came about, where it was not back translation."""
+    ways = {entry["how"] for run in runs for entry in run["config"]["augment"].values()} - {"back_translation"}
+    return f" In place of back translation: {', '.join(sorted(ways)).replace('_', ' ')}." if ways else ""
 
 
 def two_tasks(larger=8.0, start_x=-0.5, start_y=1.8, surgery=True):
