@@ -1,16 +1,15 @@
 """How fast is it, beside what people use? `minbert bench` measures both in one run.
 
 Notable choices
-- Ways take turns step by step, so that whatever else the machine does meets all of them. A ratio is taken round by round, and the
-  median of rounds counts; the first round warms up.
+- Ways take turns step by step, after a warm-up, so that whatever else the machine does meets all of them. A ratio is taken
+  round by round, and the median of rounds counts.
 - Before a time is believed, two updates without dropout must give every way the same losses on the same batches.
 - "hf" is Hugging Face's usual way, "hf well" the same library used well in the same precision, "plain" a first implementation;
   `rivals` says what each does.
-- --quick measures fewer batches and rounds. Every part has a share of the time, and on a machine that is slow or busy its round is
-  cut short, for all ways after the same number of steps, but not before LEAST.
+- --quick measures fewer batches and rounds. Every part has a share of the time, and on a machine that is slow or busy its round
+  is cut short, for all ways after the same number of steps, but not before LEAST.
 """
 
-import copy
 import json
 import random
 import statistics
@@ -26,10 +25,9 @@ from ..learn.metrics import predictions_from
 from ..learn.precision import autocast, choose
 from ..learn.surgery import pcgrad
 from ..model.mlm import MaskedLM, mlm_loss
-from ..text.masking import mask_tokens, never_hidden
 from . import rivals
 from .run import _device_name
-from .ways import LR, OWN, Ground, Own, Their, check_losses, training
+from .ways import LR, OWN, Ground, Own, Their, check_losses, masked, subset, training
 
 LEAST = 3  # steps
 SMART = dict(eps=1e-2, sigma=1e-2, step_size=1e-2, steps=1)  # large enough for bfloat16 to see
@@ -155,16 +153,6 @@ def scoring_part(settings, name):
         yield row(f"{name} {precision}", times, f"own {precision}", goal, ratio_vs_hf="hf", ratio_vs_plain="plain")
 
 
-def subset(data, rows):
-    """Some rows of a dataset as a dataset of its own."""
-    part = copy.copy(data)
-    part.texts = [[column[i] for i in rows] for column in data.texts]
-    part.lengths, part.labels = data.lengths[rows], data.labels[rows]
-    part.rows = copy.copy(data.rows)
-    object.__setattr__(part.rows, "examples", [data.rows.examples[i] for i in rows])
-    return part
-
-
 def smart_part(settings, name):
     """K = 1, dropout off. Public SMART moves every token by 1; the number of passes is what takes the time."""
     ground = settings.ground
@@ -236,14 +224,6 @@ def mlm_part(settings, name):
     for precision in settings.precisions:
         goal = {"ratio_vs_hf": {"float32": 3.5, "bfloat16": 6.5}[precision]}
         yield row(f"{name} {precision}", times, f"own {precision}", goal, ratio_vs_hf="hf")
-
-
-def masked(ground, batch):
-    tokenizer, generator = ground.tokenizer, torch.Generator().manual_seed(0)
-    ids, labels = mask_tokens(
-        batch.input_ids, batch.attention_mask, never_hidden(tokenizer), tokenizer.mask_id, len(tokenizer), generator=generator
-    )
-    return ids, batch.attention_mask, batch.token_type_ids, labels
 
 
 def surgery_part(settings, name):

@@ -223,7 +223,8 @@ def write(name, rows, columns):
     from .run import _device_name
 
     machine = _device_name("cpu").rsplit(",", 1)[0] + f" ({platform.machine()})"
-    facts = {"threads": torch.get_num_threads(), "machine": machine, "torch": torch.__version__, "date": time.strftime("%Y-%m-%d")}
+    facts = {"threads": torch.get_num_threads(), "machine": machine, "torch": torch.__version__}
+    facts["date"] = time.strftime("%Y-%m-%d")
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
@@ -232,11 +233,10 @@ def write(name, rows, columns):
     write_atomic(folder() / f"{name}.csv", text.getvalue())
 
 
-def record():
+def record(count=12, rounds=3, repeats=5):
     fast.keep_memory()
-    write("waterfall", measure(ladder(Ground())), COLUMNS)
-    precision = choose("auto", "cpu")
-    write("growth", growth(shape_of("mini"), AXES, precision=precision), GROWTH)
+    write("waterfall", measure(ladder(Ground(), count=count), count, rounds), COLUMNS)
+    write("growth", growth(shape_of("mini"), AXES, repeats, choose("auto", "cpu")), GROWTH)
 
 
 if __name__ == "__main__":

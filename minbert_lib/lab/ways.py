@@ -8,6 +8,8 @@ Notable choices
 - With random weights of BERT-base's shape, time is the same as with trained ones.
 """
 
+import copy
+
 import numpy as np
 import torch
 
@@ -20,6 +22,7 @@ from ..learn.trainer import Trainer
 from ..model import BertConfig, BertModel
 from ..model.multitask import MultitaskModel
 from ..text import Dataset, Tokenizer, read_rows
+from ..text.masking import mask_tokens, never_hidden
 from . import rivals
 
 LR = 2e-5
@@ -156,3 +159,21 @@ def check_losses(ways, data, indices, updates=2):
         if not np.allclose(values, wanted, rtol=room, atol=room):
             raise MinbertError(f"bench: the losses of {name!r} are {values}, not {wanted}: nothing was timed")
     return losses
+
+
+def subset(data, rows):
+    """Some rows of a dataset as a dataset of its own."""
+    part = copy.copy(data)
+    part.texts = [[column[i] for i in rows] for column in data.texts]
+    part.lengths, part.labels = data.lengths[rows], data.labels[rows]
+    part.rows = copy.copy(data.rows)
+    object.__setattr__(part.rows, "examples", [data.rows.examples[i] for i in rows])
+    return part
+
+
+def masked(ground, batch):
+    tokenizer, generator = ground.tokenizer, torch.Generator().manual_seed(0)
+    ids, labels = mask_tokens(
+        batch.input_ids, batch.attention_mask, never_hidden(tokenizer), tokenizer.mask_id, len(tokenizer), generator=generator
+    )
+    return ids, batch.attention_mask, batch.token_type_ids, labels

@@ -49,7 +49,8 @@ def waterfall(rows=None):
         rounds = len(times[ways[0]])
         style.caption(
             figure,
-            f"MiniLM-L6-H384 on SST, batch 32, hidden dropout 0.1. {machine(one)}; {rounds} rounds (ticks), the bar is their median.",
+            f"MiniLM-L6-H384 on SST, batch 32, hidden dropout 0.1. {machine(one)}; "
+            f"{rounds} rounds (ticks), the bar is their median.",
         )
     return figure
 
@@ -77,7 +78,8 @@ def growth(rows=None):
         one = rows[0]
         style.caption(
             figure,
-            f"MiniLM's width, random words; where not varied: {', '.join(f'{n} {room.AXES[n][0]}' for n in room.AXES)}. {machine(one)}.",
+            f"MiniLM's width, random words; where not varied: {', '.join(f'{n} {v[0]}' for n, v in room.AXES.items())}. "
+            f"{machine(one)}.",
         )
     return figure
 
