@@ -45,7 +45,7 @@ from torch import nn
 from minbert_lib.lab import equality, probes
 from minbert_lib.lab.figures.baseline import layer_probe
 from minbert_lib.model import AddNorm, BertConfig, BertModel
-from minbert_lib.text import Dataset, Tokenizer, pad, read_rows
+from minbert_lib.text import Tokenizer, pad
 from minbert_lib.workbook.widgets import explore
 
 torch.manual_seed(0)
@@ -259,8 +259,7 @@ figure.colorbar(image, label="cosine");
 # First the vectors: one for each sentence of SST after every layer, 0 being the embeddings.
 
 # %%
-rows = {split: read_rows("sst", split, scale.data, 3000) for split in ("train", "dev")}
-data = {split: Dataset(part, tokenizer, max_length=128) for split, part in rows.items()}
+data = {split: probes.sampled("sst", split, scale, 3000, tokenizer) for split in ("train", "dev")}
 vectors = {split: probes.layer_vectors(bert, part) for split, part in data.items()}  # pooling → (N + 1, n, D)
 print({how: found.shape for how, found in vectors["dev"].items()})
 

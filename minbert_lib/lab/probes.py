@@ -10,6 +10,7 @@ number, the penalty, is chosen on a fifth of the train set. Vectors are made onc
 import json
 import sys
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -76,15 +77,21 @@ def layer_vectors(bert, data, tokens=4096):
     return found
 
 
+def sampled(task, split, place, limit, tokenizer):
+    """Up to `limit` examples of a split as a Dataset, in random order: SST's files have the praise first."""
+    rows = read_rows(task, split, place.data)
+    order = np.random.default_rng(0).permutation(len(rows))[:limit]
+    return Dataset(replace(rows, examples=[rows.examples[i] for i in order]), tokenizer, max_length=128)
+
+
 def layer_scores(name, task="sst", limit=3000, bert=None):
     """Dev accuracy of a probe on every layer, both poolings, and on word counts; all that a figure needs to know."""
     place = scale(name)
     bert = bert or BertModel.from_pretrained(place.weights)
-    rows = {split: read_rows(task, split, place.data, limit if split == "train" else None) for split in ("train", "dev")}
-    data = {split: Dataset(part, Tokenizer(place.weights), max_length=128) for split, part in rows.items()}
+    data = {split: sampled(task, split, place, limit, Tokenizer(place.weights)) for split in ("train", "dev")}
     vectors = {split: layer_vectors(bert, part) for split, part in data.items()}
     labels, classes = {split: part.labels for split, part in data.items()}, TASKS[task].classes
-    texts = {split: [example.texts[0] for example in part.examples] for split, part in rows.items()}
+    texts = {split: [example.texts[0] for example in part.rows.examples] for split, part in data.items()}
     counted, vocabulary = word_counts(texts["train"])
     words = probe(counted, labels["train"], word_counts(texts["dev"], vocabulary)[0], classes)
     score = {how: [accuracy(probe(x, labels["train"], y, classes), labels["dev"])
