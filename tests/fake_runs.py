@@ -1,4 +1,5 @@
-"""Records as runs would leave them, made up in a moment: for tests of figures and of notebooks' tables. Their numbers mean nothing."""
+"""Records as runs would leave them, made up in a moment: for tests of figures and of notebooks' tables. Their numbers
+mean nothing."""
 
 import numpy as np
 

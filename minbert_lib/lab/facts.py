@@ -1,8 +1,10 @@
-"""What an analysis must know of a dev file, as numbers: labels, lengths, overlaps. The sentences themselves stay where they are.
+"""What an analysis must know of a dev file, as numbers: labels, lengths, overlaps. The sentences themselves stay
+where they are.
 
-Notable choices: figures are drawn from records alone, also where the real data may not lie; so the few numbers that they need of the dev
-sets are kept beside the records, in facts/, by the hash of the file that they were taken from. Where they are not there, they are
-taken from the data of the record's scale, if that is the very file that the run was scored on.
+Notable choices: figures are drawn from records alone, also where the real data may not lie; so the few numbers that
+they need of the dev sets are kept beside the records, in facts/, by the hash of the file that they were taken from.
+Where they are not there, they are taken from the data of the record's scale, if that is the very file that the run
+was scored on.
 """
 
 import io

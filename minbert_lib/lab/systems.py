@@ -185,7 +185,7 @@ SWEEPS = {  # what moves in a row that is a sweep: grids, one below the other; r
         {"layer_decay": (1.0,), "head_lr": (1.5, 2.0, 10.0, 100.0)},
     ],
     "S8": [{"smart": (0.1, 1.0, 5.0, 10.0, 100.0)}],
-    "S9": [{"tasks": (("sst",), ("sts",))}],
+    "S9": [{"beside": ("none", "frozen"), "tasks": (("sst",), ("sts",))}],
     "S13": [
         {"pretrain": tuple({**MLM_TEXT, **way, "steps": n} for way in MLM_WAYS for n in (500, 2000, 8000))},
         {"tasks": (("sts",),), "pretrain": tuple({**MLM_TEXT, "text": "sts", "lr": 1e-5, "steps": n} for n in (500, 2000))},

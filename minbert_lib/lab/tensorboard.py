@@ -1,7 +1,8 @@
 """A record's curves as TensorBoard's event files, for people who already look at their runs there.
 
-Notable choices: written from the finished record, so that runs recorded earlier can be shown too, and a run is the same with and without;
-dev scores stand at the step at which their epoch ended. The record stays the source, the event files are a copy.
+Notable choices: written from the finished record, so that runs recorded earlier can be shown too, and a run is the
+same with and without; dev scores stand at the step at which their epoch ended. The record stays the source, the event
+files are a copy.
 """
 
 from pathlib import Path

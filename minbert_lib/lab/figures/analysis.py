@@ -1,7 +1,9 @@
-"""Figures of notebook 11: what a recorded run gets wrong. Counterparts of SMARTCS' Figures 4, 9, 10 and of SerBERTus' error analysis.
+"""Figures of notebook 11: what a recorded run gets wrong. Counterparts of SMARTCS' Figures 4, 9, 10 and of SerBERTus'
+error analysis.
 
-Notable choices: each figure takes any record (`11_…` draws the first seed of the systems named in `RECORD_OF`), so that a learner can look at her
-own run through the same window. Confusion matrices show shares of the true class, with the counts written into them.
+Notable choices: each figure takes any record (`11_…` draws the first seed of the systems named in `RECORD_OF`), so
+that a learner can look at her own run through the same window. Confusion matrices show shares of the true class, with
+the counts written into them.
 """
 
 import numpy as np
@@ -34,13 +36,17 @@ def look(record, task):
     try:
         predictions, known = facts.scored(record, task)
     except MinbertError as reason:
-        raise Missing(f"{reason}; run `minbert train {record['name']} --scale {record['config']['scale']} --again`") from reason
+        raise Missing(
+            f"{reason}; run `minbert train {record['name']} --scale {record['config']['scale']} --again`"
+        ) from reason
     return predictions, known["labels"] if TASKS[task].kind == "score" else known["labels"].astype(int), known
 
 
 def _caption(figure, record, task, note=""):
     rows = record["data"][f"dev/{task}"]["rows"]
-    who = f"{record['model']}; {record['name']}, seed {record['config']['seed']}; {TASKS[task].title} dev, {rows:,} rows."
+    who = (
+        f"{record['model']}; {record['name']}, seed {record['config']['seed']}; {TASKS[task].title} dev, {rows:,} rows."
+    )
     style.caption(figure, who + data_note([record]) + (f"\n{note}" if note else ""))
 
 
@@ -56,7 +62,15 @@ def matrix(record=None, task="sst", scale="mini"):
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for (row, column), count in np.ndenumerate(counts):
         dark = shares[row, column] > 0.55
-        axes.text(column, row, f"{shares[row, column]:.0%}\n({count:,})", ha="center", va="center", fontsize=8, color="white" if dark else "black")
+        axes.text(
+            column,
+            row,
+            f"{shares[row, column]:.0%}\n({count:,})",
+            ha="center",
+            va="center",
+            fontsize=8,
+            color="white" if dark else "black",
+        )
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="predicted", ylabel="true", title=f"{TASKS[task].title}: what was taken for what")
@@ -98,15 +112,29 @@ def distance(record=None, scale="mini"):
     left, right = figure.subplots(1, 2)
     bars = left.bar(off.index, off["share"], color=style.BLUE)
     left.bar_label(bars, [f"{n}" for n in off["n"]], fontsize=8)
-    left.axvline(said("S15", "largest distance")[1] + 0.5, color=style.BLACK, ls=":", lw=1.2, label="SerBERTus: none beyond")
+    left.axvline(
+        said("S15", "largest distance")[1] + 0.5, color=style.BLACK, ls=":", lw=1.2, label="SerBERTus: none beyond"
+    )
     left.set(xlabel="classes between prediction and truth", ylabel="share of sentences", title="How far off")
     left.legend(fontsize=7.5, loc="center right")
     right.bar(range(5), near, color=style.ORANGE)
-    right.axhspan(*said("M11", "errors in a neighbouring class"), color="#E4E4E4", zorder=0, label="SMARTCS, its five classes")
+    right.axhspan(
+        *said("M11", "errors in a neighbouring class"), color="#E4E4E4", zorder=0, label="SMARTCS, its five classes"
+    )
     right.set_xticks(range(5), CLASSES["sst"])
-    right.set(xlabel="true class", ylabel="share of its errors", ylim=(0, 1), title="Errors that fall into a neighbouring class")
+    right.set(
+        xlabel="true class",
+        ylabel="share of its errors",
+        ylim=(0, 1),
+        title="Errors that fall into a neighbouring class",
+    )
     right.legend(fontsize=7.5, loc="lower right")
-    _caption(figure, record, "sst", "Numbers on bars: sentences. Dotted line and grey: what the reports' texts say of BERT-base.")
+    _caption(
+        figure,
+        record,
+        "sst",
+        "Numbers on bars: sentences. Dotted line and grey: what the reports' texts say of BERT-base.",
+    )
     return figure
 
 
@@ -141,11 +169,28 @@ def calibration(record=None, scale="mini"):
         table = analysis.calibration(predictions, labels)
         axes.plot([0, 1], [0, 1], color=style.GREY, ls="--", lw=1, label="as sure as right")
         axes.plot(table["confidence"], table["accuracy"], color=style.TASK_COLOUR[task])
-        axes.scatter(table["confidence"], table["accuracy"], s=12 + 220 * table["n"] / table["n"].sum(), color=style.TASK_COLOUR[task], label="bin (area: examples)")
+        axes.scatter(
+            table["confidence"],
+            table["accuracy"],
+            s=12 + 220 * table["n"] / table["n"].sum(),
+            color=style.TASK_COLOUR[task],
+            label="bin (area: examples)",
+        )
         error = analysis.calibration_error(predictions, labels)
-        axes.set(xlabel="how sure", ylabel="how often right", xlim=(0, 1.05), ylim=(0, 1.05), title=f"{task.upper()}: {error:.3f} off on average")
+        axes.set(
+            xlabel="how sure",
+            ylabel="how often right",
+            xlim=(0, 1.05),
+            ylim=(0, 1.05),
+            title=f"{task.upper()}: {error:.3f} off on average",
+        )
         axes.legend(fontsize=7.5, loc="upper left")
-    _caption(figure, pairs[0][0], pairs[0][1], "" if len(pairs) == 1 else f"Right: {pairs[1][0]['name']}.{data_note([pairs[1][0]])}")
+    _caption(
+        figure,
+        pairs[0][0],
+        pairs[0][1],
+        "" if len(pairs) == 1 else f"Right: {pairs[1][0]['name']}.{data_note([pairs[1][0]])}",
+    )
     return figure
 
 
@@ -178,7 +223,11 @@ def _bins(axes, record, task, by, label):
     if "mean_low" in table:
         axes.vlines(middle, table["mean_low"], table["mean_high"], color=style.TASK_COLOUR[task], alpha=0.35, lw=4)
     axes.plot(middle, table["mean"], "o-", color=style.TASK_COLOUR[task])
-    axes.set(xlabel=label, ylabel="mean distance from the label" if score else "accuracy", title=f"{task.upper()} (n = {', '.join(map(str, table['n']))})")
+    axes.set(
+        xlabel=label,
+        ylabel="mean distance from the label" if score else "accuracy",
+        title=f"{task.upper()} (n = {', '.join(map(str, table['n']))})",
+    )
     axes.title.set_fontsize(9)
 
 

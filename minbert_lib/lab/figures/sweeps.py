@@ -1,7 +1,8 @@
-"""Figures of notebook 08: what SerBERTus and SMARTCS varied (rates, dropout, weight decay, batches, epochs), run again with seeds.
+"""Figures of notebook 08: what SerBERTus and SMARTCS varied (rates, dropout, weight decay, batches, epochs), run
+again with seeds.
 
-Notable choices: published points are drawn also where nothing has been recorded here, and then the caption names the command. Published numbers are
-BERT-base's and stand beside, not against, those of the model that the caption names.
+Notable choices: published points are drawn also where nothing has been recorded here, and then the caption names the
+command. Published numbers are BERT-base's and stand beside, not against, those of the model that the caption names.
 """
 
 import numpy as np
@@ -17,7 +18,7 @@ from .vary import rates as rates_of
 LINES = (style.ORANGE, style.BLUE, style.GREEN, style.PURPLE, style.RED)
 
 
-def _new(panels=1, height=3.2, **kwargs):
+def new_figure(panels=1, height=3.2, **kwargs):
     figure = Figure(figsize=(style.WIDE, height), layout="constrained")
     return figure, figure.subplots(1, panels, **kwargs)
 
@@ -25,7 +26,7 @@ def _new(panels=1, height=3.2, **kwargs):
 def learning_rate_curves(scale="mini"):
     """S1, SerBERTus' Figure 1: accuracy by epoch on train and dev for each rate, and the best of each run."""
     runs = family("S1", ("lr",), scale)
-    figure, (left, right) = _new(2, width_ratios=(1.6, 1))
+    figure, (left, right) = new_figure(2, width_ratios=(1.6, 1))
     rates = sorted({run["config"]["lr"] for run in runs})
     for colour, rate in zip(LINES, rates):
         mine = [run for run in runs if run["config"]["lr"] == rate]
@@ -57,11 +58,14 @@ def _curves(axes, runs, colour, label):
 def hundred_epochs(scale="mini"):
     """S2, SerBERTus' Figure 2: is there a second descent?"""
     runs = group("S2", scale)
-    figure, (left, right) = _new(2, sharex=True)
+    figure, (left, right) = new_figure(2, sharex=True)
     epochs = [entry["epoch"] for entry in runs[0]["epochs"]]
     pick = lambda get: [[get(entry) for entry in run["epochs"]] for run in runs]
     plain = dict(marker="")
-    for axes, dev, train in ((left, lambda e: e["scores"]["sst"], "accuracy sst"), (right, lambda e: e["dev_loss"]["sst"], "loss sst")):
+    for axes, dev, train in (
+        (left, lambda e: e["scores"]["sst"], "accuracy sst"),
+        (right, lambda e: e["dev_loss"]["sst"], "loss sst"),
+    ):
         for colour, line, name, get in (
             (style.BLUE, "-", "dev", dev),
             (style.ORANGE, "--", "train", lambda e, key=train: e["train"][key]),
@@ -79,7 +83,7 @@ def hundred_epochs(scale="mini"):
     return figure
 
 
-def _points(axes, name, field, task, scale, place=lambda value: value, **like):
+def points(axes, name, field, task, scale, place=lambda value: value, **like):
     """Own runs of a row along one field, in a panel that has its published points; → the caption's line."""
     runs, reason = either(lambda: family(name, (field,), scale, **like))
     if runs:
@@ -93,28 +97,30 @@ def _source(report, source):
     return f"Diamonds: {of_report(report)} {source} (BERT-base), mean of its seeds, line up to the best."
 
 
-def _lines(*notes):
+def lines_of(*notes):
     return "\n".join(dict.fromkeys(notes))
 
 
 def head_dropout(scale="mini"):
     """S3, SerBERTus' Table 1, for SST and STS."""
     table, notes = published.table("serbertus_table1_head_dropout"), []
-    figure, panels = _new(2)
+    figure, panels = new_figure(2)
     for axes, task in zip(panels, ("sst", "sts")):
         printed(axes, table["head_dropout"], table[f"{task}_mean"], table[f"{task}_max"])
-        notes.append(_points(axes, "S3", "head_dropout", task, scale, tasks=(task,)))
+        notes.append(points(axes, "S3", "head_dropout", task, scale, tasks=(task,)))
         axes.set(xlabel="dropout before the head", title=task.upper())
-    style.caption(figure, _lines(*notes, _source("SerBERTus", "Table 1")))
+    style.caption(figure, lines_of(*notes, _source("SerBERTus", "Table 1")))
     return figure
 
 
 def hidden_dropout(scale="mini"):
     """S4, SerBERTus' Figure 3; its curves are an image, so only what its text says of them is drawn."""
     runs = family("S4", ("hidden_dropout",), scale)
-    figure, axes = _new(height=3.0)
+    figure, axes = new_figure(height=3.0)
     panel(axes, runs, "hidden_dropout", of_task("sst"))
-    axes.axvspan(*said("S4", "best hidden dropout"), color="#E4E4E4", zorder=0, label="best in SerBERTus' text (BERT-base)")
+    axes.axvspan(
+        *said("S4", "best hidden dropout"), color="#E4E4E4", zorder=0, label="best in SerBERTus' text (BERT-base)"
+    )
     axes.set(xlabel="dropout inside the encoder", ylabel=style.TASK_NAME["sst"], title="Hidden dropout")
     axes.legend(fontsize=7.5)
     style.caption(figure, told(runs, "S4", ("hidden_dropout",), scale) + "\nShaded: SerBERTus, section 4.3.2.")
@@ -126,7 +132,7 @@ def own_adamw(scale="mini"):
     table = published.table("serbertus_table2_adamw").set_index("optimizer").loc[["custom", "PyTorch"]]
     runs, reason = either(lambda: family("S5", ("optimizer",), scale))
     places = {"own": 0, "torch": 1}
-    figure, (left, right) = _new(2, height=2.9)
+    figure, (left, right) = new_figure(2, height=2.9)
     printed(left, places.values(), table["sst_mean"], table["sst_max"])
     printed(right, places.values(), table["seconds_10_epochs"] / 10)
     if runs:
@@ -139,14 +145,14 @@ def own_adamw(scale="mini"):
     right.set(ylabel="seconds an epoch", ylim=(0, None), title="Time")
     left.legend(fontsize=7.5)
     own = told(runs, "S5", ("optimizer",), scale) if runs else f"{reason} The own AdamW is C2's: `minbert sweep C2`."
-    style.caption(figure, _lines(own, _source("SerBERTus", "Table 2")))
+    style.caption(figure, lines_of(own, _source("SerBERTus", "Table 2")))
     return figure
 
 
 def weight_decay(scale="mini"):
     """S6, SerBERTus' Table 3: SST by itself, and the mean over three tasks."""
     table = published.table("serbertus_table3_weight_decay")
-    figure, (left, right) = _new(2)
+    figure, (left, right) = new_figure(2)
     decays = [0.0, *table["weight_decay"]]
     notes = []
     for axes, title in ((left, "SST by itself"), (right, "SST, QQP and STS at once")):
@@ -155,11 +161,11 @@ def weight_decay(scale="mini"):
         at = [place[value] for value in table["weight_decay"]]
         if axes is left:
             printed(axes, at, table["sst_only_mean"], table["sst_only_max"])
-            notes.append(_points(axes, "S6", "weight_decay", "sst", scale, place.get, tasks=("sst",)))
+            notes.append(points(axes, "S6", "weight_decay", "sst", scale, place.get, tasks=("sst",)))
         else:
             printed(axes, at, table["multi_mean"])
-            notes.append(_points(axes, "S6", "weight_decay", "mean", scale, place.get, tasks=("sst", "qqp", "sts")))
-    style.caption(figure, _lines(*notes, _source("SerBERTus", "Table 3")))
+            notes.append(points(axes, "S6", "weight_decay", "mean", scale, place.get, tasks=("sst", "qqp", "sts")))
+    style.caption(figure, lines_of(*notes, _source("SerBERTus", "Table 3")))
     return figure
 
 
@@ -171,17 +177,33 @@ def layer_rates(scale="mini"):
     """S7, SerBERTus' Table 4: another rate for one part, all else as it was."""
     table = published.table("serbertus_table4_learning_rates")
     runs, reason = either(lambda: family("S7", RATE_FIELDS, scale))
-    figure, axes = _new(height=3.5)
+    figure, axes = new_figure(height=3.5)
     for place, line in enumerate(table.itertuples()):
         printed(axes, [place], [line.sst_mean], [line.sst_max], label=None if place else "published (BERT-base)")
         mine = [run["scores"]["sst"] for run in runs or () if _is_setting(run["config"], line)]
-        axes.plot([place - 0.2] * len(mine), mine, "o", color=style.BLUE, alpha=0.6, label="own runs" if mine and line.part == "all" else None)
+        axes.plot(
+            [place - 0.2] * len(mine),
+            mine,
+            "o",
+            color=style.BLUE,
+            alpha=0.6,
+            label="own runs" if mine and line.part == "all" else None,
+        )
         axes.plot(place - 0.2, np.mean(mine) if mine else np.nan, "_", color=style.BLUE, ms=14)
-    names = {"embeddings": "embeddings\n× {:g}", "layer decay": "layers\n× {:g}", "head": "head\n× {:g}", "all": "all\nalike"}
-    axes.set_xticks(range(len(table)), [names[line.part].format(_factor(line)) for line in table.itertuples()], fontsize=8)
+    names = {
+        "embeddings": "embeddings\n× {:g}",
+        "layer decay": "layers\n× {:g}",
+        "head": "head\n× {:g}",
+        "all": "all\nalike",
+    }
+    axes.set_xticks(
+        range(len(table)), [names[line.part].format(_factor(line)) for line in table.itertuples()], fontsize=8
+    )
     axes.set(ylabel=style.TASK_NAME["sst"], title="A learning rate of its own for one part")
     axes.legend(fontsize=7.5)
-    style.caption(figure, _lines(told(runs, "S7", RATE_FIELDS, scale) if runs else reason, _source("SerBERTus", "Table 4")))
+    style.caption(
+        figure, lines_of(told(runs, "S7", RATE_FIELDS, scale) if runs else reason, _source("SerBERTus", "Table 4"))
+    )
     return figure
 
 
@@ -197,40 +219,6 @@ def _is_setting(config, line):
     return all(abs(config[field] - value) < 1e-9 for field, value in wanted.items())
 
 
-def learning_rate_two_tasks(scale="mini"):
-    """M10, SMARTCS' Figure 6: the learning rate on SST and STS."""
-    table, notes = published.table("smartcs_fig6_learning_rate"), []
-    figure, panels = _new(2)
-    for axes, task in zip(panels, ("sst", "sts")):
-        printed(axes, table["lr"], table[task])
-        notes.append(_points(axes, "M10", "lr", task, scale, tasks=("sst", "sts"), epoch_of="sst"))
-        axes.set(xlabel="learning rate", title=task.upper())
-        rates_of(axes, {round(x, 12) for line in axes.lines for x in line.get_xdata()})
-    style.caption(figure, _lines(*notes, "Diamonds: SMARTCS' Figure 6 (BERT-base), one run each; an interval of SST alone is ± 3 points."))
-    return figure
-
-
-def batch_sizes(scale="mini"):
-    """M10, SMARTCS' Figure 7: batches of (QQP, SST, STS)."""
-    table = published.table("smartcs_fig7_batch_sizes")
-    runs, reason = either(lambda: family("M10", ("batch_size",), scale, tasks=("sst", "qqp", "sts")))
-    triples = [(line.batch_qqp, line.batch_sst, line.batch_sts) for line in table.itertuples()]
-    of_run = lambda run: tuple(run["config"]["batch_size"][task] for task in ("qqp", "sst", "sts"))
-    triples += sorted({of_run(run) for run in runs or ()} - set(triples))
-    figure, panels = _new(4, height=3.0)
-    for axes, score in zip(panels, ("sst", "qqp", "sts", "mean_norm")):
-        printed(axes, range(len(table)), table[score])
-        x, y = [triples.index(of_run(run)) for run in runs or ()], [of_task(score)(run) for run in runs or ()]
-        axes.plot(x, y, "o", color=style.TASK_COLOUR.get(score, style.BLACK), alpha=0.6, label="own runs")
-        axes.set_xticks(range(len(triples)), ["/".join(map(str, triple)) for triple in triples], rotation=70, fontsize=7)
-        axes.set_xlim(-0.5, len(triples) - 0.5)
-        axes.set_title({"mean_norm": "mean (r as (r+1)/2)"}.get(score, style.TASK_NAME.get(score)), fontsize=9)
-    panels[0].set_ylabel("dev score")
-    own = told(runs, "M10", ("batch_size",), scale) if runs else reason
-    style.caption(figure, _lines(own, "x: batch of QQP/SST/STS. Diamonds: SMARTCS' Figure 7 (BERT-base), one run each."))
-    return figure
-
-
 FIGURES = {
     "08_1_learning_rate": learning_rate_curves,
     "08_2_hundred_epochs": hundred_epochs,
@@ -239,6 +227,4 @@ FIGURES = {
     "08_5_own_adamw": own_adamw,
     "08_6_weight_decay": weight_decay,
     "08_7_layer_rates": layer_rates,
-    "08_8_learning_rate_two_tasks": learning_rate_two_tasks,
-    "08_9_batch_sizes": batch_sizes,
 }

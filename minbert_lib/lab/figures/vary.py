@@ -1,8 +1,9 @@
-"""Runs that differ in one thing: the records behind a sweep's figure, and the panel that draws them beside published points.
+"""Runs that differ in one thing: the records behind a sweep's figure, and the panel that draws them beside published
+points.
 
-Notable choices: what belongs together is decided by the settings, not by the name: a run of C2 is a point of S6's line where all but the weight
-decay agrees. Where a row was run with other fixed settings than its line (fewer epochs, say), those runs are taken and the caption tells.
-Every run is a dot; the line joins the means over seeds.
+Notable choices: what belongs together is decided by the settings, not by the name: a run of C2 is a point of S6's
+line where all but the weight decay agrees. Where a row was run with other fixed settings than its line (fewer epochs,
+say), those runs are taken and the caption tells. Every run is a dot; the line joins the means over seeds.
 """
 
 import json
@@ -24,10 +25,10 @@ def command(name, scale="mini", *more):
 def family(name, fields, scale="mini", least=2, **like):
     """Records like the system `name` (with `like` changed) in all but `fields`, seed and name; Missing where fewer than
     `least` different settings are recorded."""
-    line = _rest(records.rounded(system(name, scale, **like).to_dict()), fields)
+    line = rest(records.rounded(system(name, scale, **like).to_dict()), fields)
     groups = {line: []}
     for record in records.load_all(scale=scale):
-        groups.setdefault(_rest(record["config"], fields), []).append(record)
+        groups.setdefault(rest(record["config"], fields), []).append(record)
     fits = lambda run: run["name"] == name and all(run["config"][k] == records.rounded(v) for k, v in like.items())
     usable = {key: _once(name, fields, runs) for key, runs in groups.items() if key == line or any(map(fits, runs))}
     settings = {key: len({setting(run, fields) for run in runs}) for key, runs in usable.items()}
@@ -38,14 +39,14 @@ def family(name, fields, scale="mini", least=2, **like):
 
 
 def _once(name, fields, runs):
-    """Each setting and seed once: the same run may be recorded under two rows' names. None ("as the checkpoint says") is no point."""
+    """Each setting and seed once: one run may be recorded under two rows' names. None ("as the checkpoint says") is no point."""
     seen, runs = {}, [run for run in runs if all(run["config"][field] is not None for field in fields)]
     for run in sorted(runs, key=lambda run: (run["name"] != name, run["name"], run["key"])):
         seen.setdefault((setting(run, fields), run["config"]["seed"]), run)
     return list(seen.values())
 
 
-def _rest(config, fields):
+def rest(config, fields):
     return json.dumps({k: v for k, v in config.items() if k not in (*fields, "seed", "name")}, sort_keys=True)
 
 
@@ -127,4 +128,3 @@ def said(row, quantity):
     table = published.table("said")
     line = table[(table["row"] == row) & (table["quantity"] == quantity)].iloc[0]
     return float(line["low"]), float(line["high"])
-

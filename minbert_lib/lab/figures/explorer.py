@@ -1,0 +1,108 @@
+"""What the widgets of notebooks 08 and 11 draw: any recorded runs along any setting, and the worst cases of a run.
+
+Notable choices: a line joins runs that differ in the chosen setting and the seed alone, so that nothing else can move it;
+the list beside names the run behind each point. Texts come from data: they are drawn, never interpreted as markup.
+"""
+
+import json
+import textwrap
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from ...text.tasks import TASKS
+from .. import analysis, facts
+from . import style
+from .analysis import CLASSES, look
+from .vary import rest
+
+
+def families(known, axis):
+    """Lists of runs that differ in `axis` (and seed) only and have at least two values of it; the largest first."""
+    groups = {}
+    for run in known:
+        groups.setdefault((run["name"], rest(run["config"], (axis,))), []).append(run)
+    several = [
+        runs for runs in groups.values() if len({json.dumps(run["config"][axis], sort_keys=True) for run in runs}) > 1
+    ]
+    return sorted(several, key=lambda runs: (-len(runs), runs[0]["name"], runs[0]["key"]))
+
+
+def axes_of(known):
+    """The settings along which there is something to see; the one with most runs first."""
+    fields = known[0]["config"] if known else ()
+    sizes = {field: sum(map(len, families(known, field))) for field in fields if field not in ("seed", "name")}
+    return sorted((field for field, size in sizes.items() if size), key=lambda field: -sizes[field])
+
+
+def explore_runs(known, axis, score="sst", most=4):
+    """Every run a dot over its value of `axis`; the runs behind the points in words."""
+    shown = [runs for runs in families(known, axis) if all(run["scores"].get(score) is not None for run in runs)][:most]
+    order = lambda value: (isinstance(value, str), value if isinstance(value, (int, float)) else json.dumps(value))
+    unique = {json.dumps(run["config"][axis], sort_keys=True): run["config"][axis] for runs in shown for run in runs}
+    values = sorted(unique.values(), key=order)
+    figure = Figure(figsize=(8.2, 3.4), layout="none")
+    left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
+    figure.subplots_adjust(left=0.08, right=0.99, bottom=0.17, top=0.9, wspace=0.05)
+    lines = []
+    for colour, runs in zip(style.COLOURS, shown):
+        x = np.array([values.index(run["config"][axis]) for run in runs])
+        y = np.array([run["scores"][score] for run in runs])
+        at = np.unique(x)
+        left.plot(
+            at, [y[x == place].mean() for place in at], color=colour, label=f"{runs[0]['name']} ({len(runs)} runs)"
+        )
+        left.plot(x, y, "o", color=colour, alpha=0.6)
+        for run in sorted(runs, key=lambda run: -run["scores"][score])[: 16 // len(shown)]:
+            config = run["config"]
+            text = (
+                f"{run['scores'][score]:.4f}  {axis} {config[axis]}, seed {config['seed']}, {config['epochs']} epochs"
+            )
+            lines.append((colour, f"{text}, best {run['best_epoch']}"))
+    left.set_xticks(
+        range(len(values)), [str(value)[:14] for value in values], fontsize=8, rotation=20 if len(values) > 5 else 0
+    )
+    left.set(xlabel=axis, ylabel=style.TASK_NAME.get(score, score), title="Lines join means over seeds")
+    if shown:
+        left.legend(fontsize=7.5)
+    right.axis("off")
+    right.set_title("The best runs behind the points", fontsize=9)
+    for row, (colour, text) in enumerate(lines):
+        right.text(0.02, 0.95 - 0.06 * row, text, color=colour, fontsize=7, transform=right.transAxes, parse_math=False)
+    if not shown:
+        right.text(0.02, 0.9, f"no runs differ in {axis} alone and have {score}", fontsize=8, transform=right.transAxes)
+    return figure
+
+
+def worst(record, task, page=1, each=4):
+    """Texts, truth and prediction of the worst cases, some to a page."""
+    predictions, labels, _ = look(record, task)
+    rows = facts.dev_rows(record, task)
+    order = analysis.worst_cases(predictions, labels, task, most=10 * each)[each * (page - 1) : each * page]
+    figure = Figure(figsize=(8.2, 0.85 * each + 0.4), layout="none")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.axis("off")
+    for place, position in enumerate(order):
+        example, said_by = rows.examples[position], _said(predictions[position], task)
+        text = "\n".join(line for one in example.texts for line in textwrap.wrap(one, 112)[:2])
+        height = 1 - (place + 0.25) / each
+        axes.text(
+            0.02,
+            height + 0.08 / each,
+            f"true {labels[position]:g}, predicted {said_by}",
+            fontsize=8.5,
+            color=style.RED,
+            va="bottom",
+        )
+        axes.text(0.02, height, text, fontsize=9, va="top", parse_math=False)
+    if not len(order):
+        axes.text(0.02, 0.5, "no more errors", fontsize=10)
+    return figure
+
+
+def _said(prediction, task):
+    """A prediction in words: the class or answer with how sure, or the score."""
+    if TASKS[task].kind == "score":
+        return f"{prediction:.2f}"
+    sure, chosen = analysis.confidence(prediction[None])
+    return f"{CLASSES[task][chosen[0]]} ({chosen[0]}), {sure[0]:.0%} sure"

@@ -1,0 +1,354 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 08 · Sweeps
+#
+# Which learning rate is best? Five people wrote reports on minBERT and each found an answer, most of them from one run a setting. This notebook asks the
+# question again, and then a harder one: how would you know that you are not looking at luck?
+#
+# **You will be able to** plan a sweep, run it and look behind its points; put an interval on a score; compare two systems on the same
+# sentences; say how many seeds a difference needs; and read a table of results with that in mind.
+#
+# **You need** notebook 04. **It takes** an hour to do; its own 18 small runs take a minute or two on a laptop, and none the second time.
+
+# %%
+# Set-up: the same cell in every notebook, on Colab, in JupyterLab and anywhere else; safe to run twice.
+import importlib.util
+import pathlib
+import subprocess
+import sys
+
+ADDRESS = "https://github.com/OWNER/minbert-workbook"  # your copy; `minbert badges` fills it in
+if importlib.util.find_spec("minbert_lib") is None:
+    here = pathlib.Path.cwd().resolve()
+    root = next((folder for folder in [here, *here.parents] if (folder / "minbert_lib").is_dir()), here / "minbert")
+    if not root.is_dir():
+        subprocess.run(["git", "clone", "--quiet", "--depth", "1", ADDRESS, str(root)], check=True)
+    sys.path.insert(0, str(root))
+
+from minbert_lib.workbook import check, hint, start
+
+scale = start("08")
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from minbert_lib.lab import figures, published, records, stats, system
+from minbert_lib.lab.facts import facts
+from minbert_lib.lab.figures import explorer
+from minbert_lib.lab.sweep import grid, plan_text, run_all
+from minbert_lib.learn.metrics import decide
+from minbert_lib.workbook.widgets import explore
+
+# %% [markdown]
+# ## Three lists before the first run
+#
+# A sweep answers one question only if it is clear what else may move. Write three lists before you start:
+#
+# * **varied**: the one thing the question is about;
+# * **tuned away**: what has to be chosen anew at each setting, or else the comparison is unfair (the epoch with the best dev score, for one);
+# * **fixed**: everything else, seeds aside; a conclusion holds for these values and perhaps for no others.
+#
+# Ours: *varied* the learning rate, four values a factor of about three apart; *tuned away* the best epoch of three; *fixed* C2, its first 640
+# sentences, batches of 32, a linear schedule. And every setting with three seeds, which change the head's first weights, the order of sentences and dropout.
+
+# %%
+rates = [float(f"{system('C2', scale.name).lr * factor:.1g}") for factor in (0.3, 1, 3, 10)]
+small = {"limit": {"sst": 640}}
+configs = grid("C2", {"lr": rates}, seeds=(0, 1, 2), scale=scale.name, **small)
+print(plan_text(configs))
+
+# %% [markdown]
+# That is a list of settings, and what it would take, from records of like runs. Nothing has been started. The next cell runs what is not
+# recorded yet. (`minbert sweep C2 --grid lr=… --seeds 0,1,2 --workers 2` is the same from a terminal; `--ray ADDRESS` runs it on a cluster.)
+
+# %%
+runs = run_all(configs)
+by_rate = {rate: [run for run in runs if run["config"]["lr"] == rate] for rate in rates}
+figure, axes = plt.subplots(figsize=(6.4, 3.0))
+axes.plot(rates, [np.mean([run["scores"]["sst"] for run in by_rate[rate]]) for rate in rates], label="mean over seeds")
+axes.plot([run["config"]["lr"] for run in runs], [run["scores"]["sst"] for run in runs], "o", alpha=0.6, label="one run")
+axes.set(xscale="log", xlabel="learning rate", ylabel="SST dev accuracy", title="Four rates, three seeds each")
+axes.legend();
+
+# %% [markdown]
+# How large is the step from one rate to the next, and how far apart are three runs that differ in their seed only? Where the first is much
+# larger than the second, you need no statistics. Where it is not, you do.
+
+# %%
+pd.DataFrame({f"{rate:g}": vars(stats.spread([run["scores"]["sst"] for run in by_rate[rate]])) for rate in rates}).T.round(3)
+
+# %% [markdown]
+# ## Two reasons why a score is not a number
+#
+# * **Other sentences.** Dev is a sample. With $n$ sentences and accuracy $a$ the standard error is $\sqrt{a(1-a)/n}$; the 95 % interval reaches about
+#   twice that to either side. For SST's 1,101 sentences this is ± 3 points. No number of seeds makes it smaller.
+# * **Another seed.** The same recipe, run again, gives another model. This spread one can see, by running again, and average away.
+
+# %%
+def interval_by_size(accuracy, sentences):
+    figure, axes = plt.subplots(figsize=(6.4, 2.6))
+    sizes = np.unique(np.geomspace(50, 40_000, 60).astype(int))
+    found = [stats.wilson(round(accuracy * n), int(n)) for n in sizes]
+    axes.fill_between(sizes, [i.low for i in found], [i.high for i in found], alpha=0.25, label="95 % interval")
+    chosen = stats.wilson(round(accuracy * sentences), sentences)
+    axes.errorbar(sentences, accuracy, [[accuracy - chosen.low], [chosen.high - accuracy]], fmt="o", color="#D55E00", capsize=4)
+    title = f"{sentences:,} sentences: {chosen.low:.3f} to {chosen.high:.3f}"
+    axes.set(xscale="log", xlabel="sentences in the dev set", ylabel="accuracy", title=title)
+    axes.legend()
+    plt.close(figure)
+    return figure
+
+
+explore(interval_by_size, alt="The interval of an accuracy narrows with the root of the number of sentences.", accuracy=(0.05, 0.95, 0.52), sentences=(100, 20_000, 1101))
+
+# %% [markdown]
+# SST has 1,101 dev sentences, STS 863 pairs, QQP 20,212. A difference of one point means nothing on the first and a good deal on the last.
+#
+# ## Your turn: the paired bootstrap
+#
+# Two systems are scored on the *same* sentences. Many are hard for both or easy for both; that part of the luck they share, and it cancels in
+# the difference. So do not lay two intervals side by side: ask for the interval of the difference.
+#
+# Draw $n$ positions with replacement, take both systems' predictions `a`, `b` and the `labels` *at these positions*, and note the difference in score.
+# Do it `resamples` times:
+#
+# $$d^{(r)} = metric(a_{i_1 \dots i_n}) - metric(b_{i_1 \dots i_n}),\qquad [low, high] = \text{quantiles of } d \text{ at } \tfrac{1 - confidence}{2} \text{ and } \tfrac{1 + confidence}{2}$$
+#
+# and $p = 2\min\big(P(d \le 0),\, P(d \ge 0)\big)$, at most 1: how often would the draws point the other way? `a`, `b` and `labels` are numpy arrays `(n,)`.
+# `METRICS[metric](predictions, labels)` is a score. Return a `Comparison(score_a, score_b, difference, low, high, p)`; `difference` is that of all examples.
+#
+# Difficulty ●●●○○ · 25 minutes. `hint("paired_bootstrap")` helps.
+
+# %%
+from minbert_lib.lab.stats import METRICS, Comparison
+
+
+def paired_bootstrap(a, b, labels, metric="accuracy", resamples=2000, confidence=0.95, seed=0):
+    ...  # your code here
+
+
+# %%
+paired_bootstrap = check("paired_bootstrap")
+
+# %% [markdown]
+# ## A difference, and none
+#
+# The first comparison: the best and the worst rate of the sweep. The second: weight decay .01 against none, a setting over which pages have been
+# written. *Varied*: the decay. *Fixed*: all else, at the best rate above.
+
+# %%
+best = max(rates, key=lambda rate: np.mean([run["scores"]["sst"] for run in by_rate[rate]]))
+worst = min(rates, key=lambda rate: np.mean([run["scores"]["sst"] for run in by_rate[rate]]))
+decayed = run_all(grid("C2", {"weight_decay": [0.01, 0.1]}, seeds=(0, 1, 2), scale=scale.name, lr=best, **small))
+
+
+def answers(run):
+    return decide(records.predictions(run)["dev"]["sst"], "sst")
+
+
+labels = facts(runs[0], "sst")["labels"].astype(int)
+rows = {f"rate {best:g} against {worst:g}, seed 0": (by_rate[best][0], by_rate[worst][0])}
+rows |= {f"decay .01 against none, seed {seed}": (decayed[seed], by_rate[best][seed]) for seed in range(3)}
+rows["seed 1 against seed 0, nothing else"] = (by_rate[best][1], by_rate[best][0])
+pd.DataFrame({name: vars(paired_bootstrap(answers(one), answers(other), labels)) for name, (one, other) in rows.items()}).T.round(3)
+
+# %% [markdown]
+# Look at the last row first: two runs of one and the same recipe. Whatever difference it shows is what seeds alone do. A change of recipe that moves
+# the score by no more than that has shown nothing yet, whatever its $p$; for the bootstrap knows of other sentences, and nothing of other seeds.
+#
+# ## How many seeds?
+#
+# If runs of one recipe scatter with standard deviation $sd$, a true difference $\delta$ between two recipes shows in 8 of 10 experiments only with about
+# $n = 2\,(2.8\,sd / \delta)^2$ runs of *each*. Move the sliders: how many for half a point?
+
+# %%
+def seeds(sd, difference):
+    figure, axes = plt.subplots(figsize=(6.4, 2.6))
+    grid_of = np.linspace(0.002, 0.04, 60)
+    axes.plot(100 * grid_of, [stats.seeds_needed(sd, one) for one in grid_of], label=f"runs scatter by {100 * sd:.2g} points")
+    needed = stats.seeds_needed(sd, difference)
+    axes.plot(100 * difference, needed, "o", color="#D55E00")
+    axes.set(yscale="log", xlabel="true difference, points", ylabel="runs of each", title=f"{100 * difference:.2g} points: {needed} runs of each")
+    axes.legend()
+    plt.close(figure)
+    return figure
+
+
+explore(seeds, alt="Runs needed against the size of a difference, falling with its square.", sd=(0.001, 0.02, 0.005), difference=(0.002, 0.04, 0.005))
+
+# %% [markdown]
+# ## Look behind the points
+#
+# The explorer draws every recorded run at this scale along any setting that moves. A line joins runs that differ in nothing else, and the
+# list names them. Your own sweeps appear here as soon as they are recorded.
+
+# %%
+known = records.load_all(scale=scale.name)
+
+
+def sweep_explorer(axis, score):
+    return explorer.explore_runs(known, axis, score)
+
+
+explore(sweep_explorer, alt="Scores of all recorded runs along one setting.", axis=explorer.axes_of(known), score=["sst", "qqp", "sts", "mean"])
+
+# %% [markdown]
+# ## The reports' sweeps, run again
+#
+# From here on every picture has the reports' published points (diamonds, BERT-base) and runs of this workbook's (dots, the model that the caption names). Where
+# runs are not recorded yet, the picture says which command makes them.
+#
+# **S1, the learning rate.** *Varied*: half, once and twice the usual rate. *Tuned away*: the best of ten epochs. *Fixed*: SST alone, batches of 32. SerBERTus
+# found 1e-5 best for BERT-base; half of it did not quite converge. Smaller models want higher rates.
+
+# %%
+figures.draw("08_1_learning_rate")
+
+# %% [markdown]
+# ![Accuracy by epoch for three learning rates, and the best of each run.](../figures/08_1_learning_rate.png)
+#
+# **S2, a hundred epochs.** Some networks get worse, then better again when trained for very long ("double descent"). *Varied*: nothing but time.
+
+# %%
+figures.draw("08_2_hundred_epochs")
+
+# %% [markdown]
+# ![Accuracy and loss on train and dev over a hundred epochs.](../figures/08_2_hundred_epochs.png)
+#
+# **S3, dropout before the head**, none to 90 %. *Tuned away*: the best of ten epochs; much dropout needs more of them. SerBERTus' means for SST lie between .514 and .517:
+# all seven settings within three sentences in a thousand.
+
+# %%
+figures.draw("08_3_head_dropout")
+
+# %% [markdown]
+# ![Head dropout against SST and STS scores.](../figures/08_3_head_dropout.png)
+#
+# **S4, dropout inside the encoder.** *Varied*: 10 to 50 %. *Fixed*: three epochs, which is unkind to 50 %; the report gave high values thirty.
+
+# %%
+figures.draw("08_4_hidden_dropout")
+
+# %% [markdown]
+# ![Hidden dropout against SST accuracy.](../figures/08_4_hidden_dropout.png)
+#
+# **S5, whose AdamW?** *Varied*: the implementation, and with it where eps stands (notebook 03). Published: 52.6 and 52.7 per cent, 1,174 and 1,149 seconds.
+# One tenth of a point is one sentence.
+
+# %%
+figures.draw("08_5_own_adamw")
+
+# %% [markdown]
+# ![Own AdamW and PyTorch's: accuracy and time.](../figures/08_5_own_adamw.png)
+#
+# **S6, weight decay.** *Varied*: 1e-5 to 1e-2, on SST alone and on three tasks. On three tasks the report's lowest mean is that of one run whose STS
+# fell to .787, and one run is what it is.
+
+# %%
+figures.draw("08_6_weight_decay")
+
+# %% [markdown]
+# ![Weight decay against the SST score and against the mean of three tasks.](../figures/08_6_weight_decay.png)
+#
+# **S7, another rate for one part**: embeddings stopped or slowed, lower layers slowed by .95 or .9 a layer, the head faster. *Fixed*: the rate of all else.
+
+# %%
+figures.draw("08_7_layer_rates")
+
+# %% [markdown]
+# ![SST accuracy with another learning rate for one part.](../figures/08_7_layer_rates.png)
+#
+# The published means span .506 to .524, less than two points, and the lines up to the best seed overlap nearly everywhere. The one that stands apart
+# is a head a hundred times faster than the rest.
+#
+# **M10, SMARTCS' rate and batch sizes.** *Varied*: the rate on SST and STS; then the three batch sizes. *Tuned away*: nothing. Each point is one run of ten epochs.
+
+# %%
+figures.draw("08_8_learning_rate_two_tasks")
+
+# %%
+figures.draw("08_9_batch_sizes")
+
+# %% [markdown]
+# ![SMARTCS' learning rates on SST and STS.](../figures/08_8_learning_rate_two_tasks.png)
+# ![SMARTCS' batch sizes: three scores and their mean.](../figures/08_9_batch_sizes.png)
+#
+# At 3e-5 SST is .498, at 2e-5 and 4e-5 .459 and .489: up and down by more than the neighbours differ, which is what noise looks like. At 32/4/3 all three tasks
+# collapsed; no batch size explains that, a run that diverged does.
+#
+# **S9, a frozen encoder beside; B1–B4; SMARTCS' table and times.** The reports' result tables as pictures.
+
+# %%
+figures.draw("08_10_static")
+
+# %%
+figures.draw("08_11_round_robin")
+
+# %%
+figures.draw("08_12_smartcs")
+
+# %%
+figures.draw("08_13_smartcs_times")
+
+# %% [markdown]
+# ![A static encoder beside.](../figures/08_10_static.png) ![SBRRT's systems.](../figures/08_11_round_robin.png)
+# ![SMARTCS' systems.](../figures/08_12_smartcs.png) ![The time of an epoch.](../figures/08_13_smartcs_times.png)
+#
+# ## The reports, read again
+#
+# Two checks need no GPU. The first is a sum: does the printed mean follow from the printed parts, allowing for rounding?
+
+# %%
+figures.draw("08_14_means_recomputed")
+
+# %% [markdown]
+# ![Published means that do not follow from their parts.](../figures/08_14_means_recomputed.png)
+#
+# SMARTCS' baseline is .769 and not .764. Its SMART rows reach .759 to .770: what was told as a gain is almost all in that slip. The second check is a look into
+# the same table: sentences that the report's own numbers contradict.
+
+# %%
+published.claims()[["report", "row", "words", "stated", "tables_give", "source"]]
+
+# %%
+figures.draw("08_15_intervals")
+
+# %% [markdown]
+# ![Published SST scores with their intervals.](../figures/08_15_intervals.png)
+#
+# Frozen encoders lie apart from fine-tuned ones. Among the fine-tuned, nearly every interval overlaps nearly every other: thirty results, and hardly one
+# comparison that 1,101 sentences can decide.
+#
+# ## What you have shown
+#
+# A score has two kinds of luck in it, and seeds remove only one. Compare on the same sentences; ask what a seed alone does before believing a
+# recipe; write down what is varied, tuned away and fixed; add up the sums of others.
+#
+# **Three questions**
+#
+# <details><summary>1. Three seeds of A are all above three seeds of B. How often does that happen if A and B are equal?</summary>
+#
+# In one of twenty cases: of the 20 ways to pick which three of six runs are A's, one puts all of A on top. And you would have been as glad of the other way round: one in ten.
+# </details>
+#
+# <details><summary>2. Ten settings, one run each, and the best is reported. What is wrong with its score?</summary>
+#
+# It is the best of ten draws, and dev chose it, so part of it is luck that will not come again. With a seed spread of half a point the best of ten equal settings
+# lies about three quarters of a point above their mean.
+# </details>
+#
+# <details><summary>3. The bootstrap says p = .01. Is recipe A better than recipe B?</summary>
+#
+# *This model* is better than *that model* on sentences like these. For the recipes you need several seeds of each.
+# </details>
+#
+# **Next:** [09 · Architectures](09_architectures.ipynb).
