@@ -112,11 +112,25 @@ def test_lines_pairs_and_packed_rows(tokenizer):
     assert tokens[0] == "[CLS] a film [SEP]".split()
     assert tokens[1] == "[CLS] the king [SEP] a queen [SEP]".split() and text.types[1] == [0, 0, 0, 0, 1, 1, 1]
     assert len(tokens[2]) == 40 and len(tokens[3]) <= 40 and "bad" in tokens[3] and "good" in tokens[3]
-    packed = Text(["a film", "the king\ta queen", "not good"] * 20, tokenizer, 16, packed=True)
+    assert text.relation.tolist() == [-100] * 4
+    packed = Text(["a film", "the king\ta queen\tgood", "not good"] * 20, tokenizer, 16, packed=True)
     rows = [tokenizer.tokens(ids) for ids in packed.ids]
     assert all(row[0] == "[CLS]" for row in rows) and {len(row) for row in rows[:-1]} == {16}
     stream = " ".join(" ".join(row[1:]) for row in rows)
     assert stream == " ".join(["a film [SEP] the king a queen [SEP] not good [SEP]"] * 20), "no word is lost"
+
+
+def test_the_first_token_is_asked_how_two_sentences_are_related(tokenizer, monkeypatch):
+    from minbert_lib.learn import pretrain
+
+    asked = []
+    monkeypatch.setattr(pretrain, "mlm_loss", lambda head, hidden, labels: asked.append(labels) or hidden.sum() * 0)
+    made = trainer(tokenizer, ["a film\tthe story\tgood", "bad film", "dull king\tfunny queen"] * 5, head_steps=0)
+    made.run(1)
+    (labels,), index = asked, made.text.index(0, 16, 0)
+    good = tokenizer.vocab["good"]
+    assert labels[:, 0].tolist() == [good if i % 3 == 0 else -100 for i in index]
+    assert all(good not in ids for i, ids in enumerate(made.text.ids) if i % 3 == 0), "the word itself is not to be seen"
 
 
 def test_it_learns_and_layer_decay_slows_the_lower_layers(tokenizer):

@@ -115,23 +115,26 @@ def sentences(text):
 
 
 STARS = ("one star", "two stars", "three stars", "four stars", "five stars")
-ALIKE = ("not at all", "hardly", "slightly", "somewhat", "largely", "exactly")  # by similarity, 0–5
+ALIKE = ("unlike", "hardly", "slightly", "somewhat", "largely", "exactly")  # by similarity, 0–5
 
 
 def corpus(n, seed=0):
     """Yield n different unlabelled lines for masked-language pre-training; none holds a dev or test sentence.
 
-    Sentiment words stand in telling company (two sentences of one mind, "dull and lifeless", five stars). Questions
-    and captions come in twos with a tab between: the same said otherwise, or two different ones. Many lines have a
-    heading, as on the web: "Four stars :", "Same :", "Somewhat alike :". So filling the gaps teaches valence, synonyms,
-    roles, and to hold two sentences against each other.
+    Sentiment words stand in telling company (two sentences of one mind, "dull and lifeless", "Four stars : …").
+    Questions and captions come in twos with a tab between: the same said otherwise, or two different ones. After a
+    second tab most twos have a word for how they are related ("same", "somewhat"): [CLS] is asked for it, as BERT's
+    [CLS] was asked whether one sentence follows the other. So the gaps teach valence, synonyms and roles, and [CLS] to
+    hold two sentences against each other.
     """
     rng, held, seen = random.Random(f"corpus {seed}"), held_out(), set()
     while len(seen) < n:
         write = rng.choices((opinion, words_of_a_kind, questions, captions, story), (36, 8, 26, 24, 6))[0]
-        heading, parts = write(rng)
-        line = ("\t" if write in (questions, captions) else " ").join(parts)
-        line = f"{films.finish(heading)} : {line}" if heading else line
+        word, parts = write(rng)
+        if write is opinion and word:
+            line = f"{films.finish(word)} : {' '.join(parts)}"
+        else:
+            line = ("\t" if write in (questions, captions) else " ").join(parts) + (f"\t{word}" if word else "")
         if line in seen or any(not held.isdisjoint([part.lower(), *sentences(part)]) for part in parts):
             continue
         seen.add(line)
@@ -171,7 +174,7 @@ def captions(rng):
         meaning = pairs.caption(rng)
         return "", list(dict.fromkeys(pairs.say_caption(rng, meaning) for _ in range(2)))
     first, second, similarity = pairs.caption_pair(rng)
-    return ("", [first]) if first == second else (f"{ALIKE[round(similarity)]} alike", [first, second])
+    return ("", [first]) if first == second else (ALIKE[round(similarity)], [first, second])
 
 
 def story(rng):
