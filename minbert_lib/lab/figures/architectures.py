@@ -11,7 +11,7 @@ from .. import cost, published, records
 from ..config import THREE
 from ..systems import SYSTEMS, system
 from . import Missing, style
-from .tasks import dots, largest, told_of
+from .tasks import largest, told_of
 from .vary import command, family, of_task
 
 SHARING = {  # what S10 and S9 call it, by (own_layers, beside)

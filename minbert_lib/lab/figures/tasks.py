@@ -182,7 +182,7 @@ def siamese_alone(scale=None):
         score = of_task(task)
         before = {run["config"]["seed"]: score(run) for run in first}
         start = np.mean(list(before.values()))
-        for y, (label, runs) in enumerate(turned.items()):
+        for y, runs in enumerate(turned.values()):
             gains = [score(run) - before.get(run["config"]["seed"], start) for run in runs]
             axes.plot(gains, y + np.linspace(-0.12, 0.12, len(gains)) * (len(gains) > 1), "o", color=style.TASK_COLOUR[task])
             if not gains:
