@@ -305,7 +305,8 @@ layer_probe(probes.layer_scores(scale.name, bert=bert))
 # rises; the last layer prepares for guessing hidden words, and there it falls again. The mean over the words at layer 0 is a word count, squeezed into $D$ numbers.
 #
 # At tiny scale no layer gets beyond counting words. Think about what the model was asked in pre-training: to fill gaps. *Thrilling* and *dreary* fit the same gap, so telling them
-# apart was never the point. Notebook 04 asks the right question, and the same model gets far beyond.
+# apart was never the point. Notebook 04 asks the right question, and the same model gets far beyond. MiniLM on real sentences read a great deal more: there every layer's mean does better than counting
+# words, the middle ones best, and `[CLS]` catches up with it only from layer 1 on.
 #
 # ## What you have shown
 #
