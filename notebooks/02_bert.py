@@ -306,7 +306,7 @@ layer_probe(probes.layer_scores(scale.name, bert=bert))
 #
 # At tiny scale no layer gets beyond counting words. Think about what the model was asked in pre-training: to fill gaps. *Thrilling* and *dreary* fit the same gap, so telling them
 # apart was never the point. Notebook 04 asks the right question, and the same model gets far beyond. MiniLM on real sentences read a great deal more: there every layer's mean does better than counting
-# words, the middle ones best, and `[CLS]` catches up with it only from layer 1 on.
+# words, the middle ones best, and so does `[CLS]` from layer 1 on.
 #
 # ## What you have shown
 #

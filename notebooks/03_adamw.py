@@ -92,7 +92,7 @@ felt = [size for name, size in sizes.items() if "key.bias" not in name]
 print(f"largest / smallest typical gradient, without the keys' biases: {max(felt) / min(felt):,.0f}")
 
 # %% [markdown]
-# The head and the embeddings feel the loss most; within each layer LayerNorm's numbers feel it about ten times as much as the matrices.
+# The head and the embeddings feel the loss most; within each layer LayerNorm's numbers feel it several times as much as the matrices.
 # And far below there is one point for each layer: the biases of the keys. Adding the same number to all scores of a query changes nothing after the
 # softmax, so these weights do not matter at all; their gradient is 0, and what we see is rounding. An optimiser that makes every step the same length
 # would walk after this noise. Remember it when $eps$ comes up.
@@ -308,15 +308,15 @@ last = {}
 for name, kind in (("constant", AdamW), ("falling", Falling)):
     ends = torch.stack([descend(lambda params: kind(params, lr=0.3), "valley", 300, noise=1.0, seed=seed)[-1] for seed in range(20)])
     last[name] = ends
-figure, axes = plt.subplots(figsize=(5.2, 2.7))
+figure, axes = plt.subplots(figsize=(7.4, 2.7))
 for (name, ends), mark in zip(last.items(), "os"):
     axes.plot(*ends.T, mark, ms=4, alpha=0.7, label=f"{name}: mean distance {ends.norm(dim=1).mean():.2f}")
 axes.plot(0, 0, "k+", ms=12, label="lowest point")
 axes.set(xlabel="first weight", ylabel="second weight", title="Where 20 noisy walks end")
-axes.legend();
+axes.legend(loc="center left", bbox_to_anchor=(1, 0.5));
 
 # %% [markdown]
-# At a constant rate the walk never settles: the noise keeps it moving about the lowest point. The falling rate ends several times closer to it.
+# At a constant rate the walk never settles: the noise keeps it moving about the lowest point. With the falling rate it ends about half as far away.
 #
 # ## What you have shown
 #
