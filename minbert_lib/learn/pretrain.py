@@ -130,7 +130,6 @@ class Pretrainer:
     def run(self, steps, folder=None, keep=(), on_step=None):
         """To step `steps`; with a folder resumable, and the weights stand in folder/step-N for N in `keep` and at the end."""
         keep = {int(number) for number in keep} | {steps}
-        folder = Path(folder) if folder else None
         if folder and self.step == 0:
             self.resume(folder, steps)
         saved = time.monotonic()
@@ -245,20 +244,18 @@ def at_step(folder, step):
 
 
 @torch.no_grad()
-def masked_score(model, text, tokenizer=None, seed=1234, batches=8, batch_size=64):
+def masked_score(model, text, seed=1234, batches=8, batch_size=64):
     """(loss, share of hidden words guessed right) on text the model did not learn from; the same words hidden each time."""
-    tokenizer = tokenizer or text.tokenizer
-    model.eval()
     device = model.head.bias.device
+    probe = Pretrainer(model, text, batch_size=batch_size, seed=seed, device=device)
+    model.eval()
     loss, right, count = 0.0, 0, 0
-    for number in range(min(batches, math.ceil(len(text) / batch_size))):
-        ids, mask, types = text.batch(number, batch_size, seed)
-        generator = torch.Generator().manual_seed(seed + number)
-        masked, labels = mask_tokens(ids, mask, never_hidden(tokenizer), tokenizer.mask_id, len(tokenizer), generator=generator)
+    for step in range(min(batches, math.ceil(len(text) / batch_size))):
+        ids, mask, types = text.batch(step, batch_size, seed)
+        masked, labels = probe.mask(ids, mask, step)
         masked, mask, types, labels = (tensor.to(device) for tensor in (masked, mask, types, labels))
         asked = labels != IGNORE
         logits = model.head(model.hidden(masked, mask, types)[asked])
         loss += torch.nn.functional.cross_entropy(logits, labels[asked], reduction="sum").item()
-        right += int((logits.argmax(-1) == labels[asked]).sum())
-        count += int(asked.sum())
+        right, count = right + int((logits.argmax(-1) == labels[asked]).sum()), count + int(asked.sum())
     return loss / max(count, 1), right / max(count, 1)
