@@ -79,7 +79,7 @@ def pieces(sentence):
     return figure
 
 
-explore(pieces, alt="Each token with its number; pieces that continue a word are yellow.", sentence="The plot is unwatchable , but I adored the cast .")
+explore(pieces, alt="Each token with its number; pieces that continue a word are yellow.", sentence="The plot is unfilmable , but I adored the cast .")
 
 # %% [markdown]
 # ## Your turn: embeddings
@@ -302,7 +302,7 @@ layer_probe(probes.layer_scores(scale.name, bert=bert))
 # ![Dev accuracy of a linear probe after each layer, for the tiny model and for MiniLM.](../figures/02_1_layer_probe.png)
 #
 # After the embeddings `[CLS]` is the same vector for every sentence, so its probe can only name the commonest class. Attention then carries news to it, layer by layer, and its curve
-# rises; the last layer prepares for guessing hidden words, and there it falls again. The mean over the words at layer 0 is a word count, squeezed into $D$ numbers.
+# rises, though not in the last layer, which prepares for guessing hidden words. The mean over the words at layer 0 is a word count, squeezed into $D$ numbers.
 #
 # At tiny scale no layer gets beyond counting words. Think about what the model was asked in pre-training: to fill gaps. *Thrilling* and *dreary* fit the same gap, so telling them
 # apart was never the point. Notebook 04 asks the right question, and the same model gets far beyond. MiniLM on real sentences read a great deal more: there every layer's mean does better than counting
