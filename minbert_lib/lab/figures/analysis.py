@@ -116,7 +116,7 @@ def distance(record=None, scale="mini"):
         said("S15", "largest distance")[1] + 0.5, color=style.BLACK, ls=":", lw=1.2, label="SerBERTus: none beyond"
     )
     left.set(xlabel="classes between prediction and truth", ylabel="share of sentences", title="How far off")
-    left.legend(fontsize=7.5, loc="center right")
+    left.legend(fontsize=7.5, loc="upper right")
     right.bar(range(5), near, color=style.ORANGE)
     right.axhspan(
         *said("M11", "errors in a neighbouring class"), color="#E4E4E4", zorder=0, label="SMARTCS, its five classes"
@@ -184,7 +184,7 @@ def calibration(record=None, scale="mini"):
             ylim=(0, 1.05),
             title=f"{task.upper()}: {error:.3f} off on average",
         )
-        axes.legend(fontsize=7.5, loc="upper left")
+        axes.legend(fontsize=7.5, loc="lower right")
     _caption(
         figure,
         pairs[0][0],

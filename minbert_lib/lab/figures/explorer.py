@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from ...text.tasks import TASKS
 from .. import analysis, facts
 from . import style
-from .analysis import CLASSES, look
+from .analysis import look
 from .vary import rest
 
 
@@ -101,8 +101,8 @@ def worst(record, task, page=1, each=4):
 
 
 def _said(prediction, task):
-    """A prediction in words: the class or answer with how sure, or the score."""
+    """A prediction in words: the class with how sure, or the score."""
     if TASKS[task].kind == "score":
         return f"{prediction:.2f}"
     sure, chosen = analysis.confidence(prediction[None])
-    return f"{CLASSES[task][chosen[0]]} ({chosen[0]}), {sure[0]:.0%} sure"
+    return f"{chosen[0]}, {sure[0]:.0%} sure"
