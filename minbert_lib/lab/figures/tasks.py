@@ -147,7 +147,7 @@ def as_recorded(config):
 
 def siamese(scale=None):
     """P1 … P6, each with all that came before, beside what the report prints."""
-    (chain, runs), scale = largest(steps_of_siamese) if scale is None else (steps_of_siamese(scale), scale)
+    (chain, _), scale = largest(steps_of_siamese) if scale is None else (steps_of_siamese(scale), scale)
     figure = Figure(figsize=(style.WIDE, 3.6), layout="constrained")
     printed = published.scores()
     printed = printed[(printed["report"] == "Siamese") & (printed["split"] == "dev")].set_index("run")
@@ -160,7 +160,7 @@ def siamese(scale=None):
         axes.axvspan(4.5, 5.5, color="#EEEEEE", zorder=0)
         axes.set_xticks(range(6), CHAIN)
         axes.set(title=style.TASK_NAME[task])
-    what = ", ".join(f"{name} {TITLES[name]}" for name in CHAIN)
+    what, runs = ", ".join(f"{name} {TITLES[name]}" for name in CHAIN), sum(chain.values(), [])
     note = " The sentences are invented, so published numbers are not beside them." if scale == "tiny" else ""
     style.caption(figure, f"{what}. Shaded: the encoder learns.\n{told_of(runs)}{ways_of_augmenting(runs)}{note}")
     return figure
