@@ -18,6 +18,7 @@ from ..learn.precision import choose
 from ..learn.trainer import Trainer
 from ..model import BertModel
 from ..model.multitask import MultitaskModel
+from ..model.weights import resolve
 from ..text import Dataset, Tokenizer, read_rows
 
 TRAINER_FIELDS = (
@@ -48,8 +49,7 @@ def prepare(config, yours=None, device=None, micro_batch=None):
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     precision = choose(config.precision, device)
     torch.manual_seed(config.seed)
-    place = scale(config.scale)
-    tokenizer = Tokenizer(place.weights)
+    tokenizer = Tokenizer(resolve(config.scale))
     train = {task: dataset(config, tokenizer, task, "train") for task in config.tasks}
     dev = {task: dataset(config, tokenizer, task, "dev") for task in config.scored}
     model = build_model(config, yours).to(device)
