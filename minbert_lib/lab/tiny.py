@@ -26,9 +26,9 @@ from ..text.sample import corpus
 from ..text.tokenizer import SPECIALS, Tokenizer
 
 SEED = 224
-LINES, HELD_OUT = 80_000, 1_000
+LINES, HELD_OUT = 60_000, 1_000
 PIECES = 2_000
-STEPS = 4_000
+STEPS = 5_000
 SHAPE = dict(hidden_size=128, num_hidden_layers=4, num_attention_heads=4, intermediate_size=512, max_position_embeddings=128)
 RECIPE = dict(lr=1e-3, batch_size=64, warmup=300, share=0.2, seed=SEED)
 

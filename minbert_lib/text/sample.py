@@ -114,27 +114,18 @@ def sentences(text):
     return [part.strip() for part in text.lower().replace(" .", " .\n").splitlines()]
 
 
-STARS = ("one star", "two stars", "three stars", "four stars", "five stars")
-ALIKE = ("unlike", "hardly", "slightly", "somewhat", "largely", "exactly")  # by similarity, 0–5
-
-
 def corpus(n, seed=0):
     """Yield n different unlabelled lines for masked-language pre-training; none holds a dev or test sentence.
 
-    Sentiment words stand in telling company (two sentences of one mind, "dull and lifeless", "Four stars : …").
-    Questions and captions come in twos with a tab between: the same said otherwise, or two different ones. After a
-    second tab most twos have a word for how they are related ("same", "somewhat"): [CLS] is asked for it, as BERT's
-    [CLS] was asked whether one sentence follows the other. So the gaps teach valence, synonyms and roles, and [CLS] to
-    hold two sentences against each other.
+    Sentiment words stand in telling company (two sentences of one mind, "dull and lifeless", five stars);
+    questions and captions are followed, after a tab, by the same said otherwise. So filling the gaps teaches valence,
+    synonyms and roles.
     """
     rng, held, seen = random.Random(f"corpus {seed}"), held_out(), set()
     while len(seen) < n:
-        write = rng.choices((opinion, words_of_a_kind, questions, captions, story), (36, 8, 26, 24, 6))[0]
-        word, parts = write(rng)
-        if write is opinion and word:
-            line = f"{films.finish(word)} : {' '.join(parts)}"
-        else:
-            line = ("\t" if write in (questions, captions) else " ").join(parts) + (f"\t{word}" if word else "")
+        write = rng.choices((opinion, words_of_a_kind, questions, captions, story), (38, 14, 22, 18, 8))[0]
+        parts = write(rng)
+        line = ("\t" if write in (questions, captions) else " ").join(parts)
         if line in seen or any(not held.isdisjoint([part.lower(), *sentences(part)]) for part in parts):
             continue
         seen.add(line)
@@ -143,11 +134,9 @@ def corpus(n, seed=0):
 
 def opinion(rng):
     value = rng.choice((-2, -1, -1, 0, 1, 1, 2))
-    parts = [films.finish(films.sentence(rng, value)) for _ in range(rng.choice((1, 1, 2, 3)))]
-    place = rng.random()
-    if place < .3:
-        return "", parts + [films.finish(f"{STARS[value + 2]} .")]
-    return STARS[value + 2] if place < .8 else "", parts
+    parts = [films.finish(films.sentence(rng, value)) for _ in range(rng.choice((1, 2, 2, 3)))]
+    stars = ("one star", "two stars", "three stars", "four stars", "five stars")[value + 2]
+    return parts + ([films.finish(f"{stars} .")] if rng.random() < .4 else [])
 
 
 def words_of_a_kind(rng):
@@ -158,27 +147,21 @@ def words_of_a_kind(rng):
         "the {t} is {a} and {b} .", "it is a {a} , {b} {t} .", "the {t} is {a} : that is , {b} .",
         "the {t} is {a} , not {c} .", "the {t} is not {c} but {a} .", "some call the {t} {a} , others {b} .",
         "the {t} was once {c} ; now it is {a} , even {b} ."))
-    return "", [films.finish(form.format(t=thing, a=one, b=two, c=three))]
+    return [films.finish(form.format(t=thing, a=one, b=two, c=three))]
 
 
 def questions(rng):
-    if rng.random() < .3:
-        meaning = pairs.question(rng)
-        return "", list(dict.fromkeys(pairs.say_question(rng, meaning) for _ in range(2)))
-    first, second, same = pairs.question_pair(rng)
-    return ("", [first]) if first == second else ("same" if same else "different", [first, second])
+    meaning = pairs.question(rng)
+    return list(dict.fromkeys(pairs.say_question(rng, meaning) for _ in range(rng.choice((1, 2, 2)))))
 
 
 def captions(rng):
-    if rng.random() < .3:
-        meaning = pairs.caption(rng)
-        return "", list(dict.fromkeys(pairs.say_caption(rng, meaning) for _ in range(2)))
-    first, second, similarity = pairs.caption_pair(rng)
-    return ("", [first]) if first == second else (ALIKE[round(similarity)], [first, second])
+    meaning = pairs.caption(rng)
+    return list(dict.fromkeys(pairs.say_caption(rng, meaning) for _ in range(rng.choice((1, 2, 2)))))
 
 
 def story(rng):
-    return "", [films.finish(films.plot(rng)) for _ in range(rng.choice((1, 2)))]
+    return [films.finish(films.plot(rng)) for _ in range(rng.choice((1, 2)))]
 
 
 if __name__ == "__main__":
