@@ -79,10 +79,12 @@ def guesses(sentence):
     return figure
 
 
-explore(guesses, alt="The likeliest words for each blank.", sentence="One star : the story is dull and ___ , and I ___ the ending .")
+explore(guesses, alt="The likeliest words for each blank.", sentence="It is a dull ___ about love and war . Five ___ .")
 
 # %% [markdown]
-# Try `Five stars :` in place of `One star :`. The words around a blank leave traces in the vector of the blank itself; attention carries them there.
+# It knows what *kind* of word belongs there: a kind of film, *stars*. Now try `the film is superb and ___ .`: an adjective, surely, but of both kinds. So small a model,
+# after so little reading, has grammar and hardly an opinion; opinions are what fine-tuning has to bring. The words around a blank leave traces in the vector of the blank itself;
+# attention carries them there.
 #
 # ## Your turn: what is hidden
 #
@@ -182,7 +184,8 @@ seen["the tiny BERT"] = fill(speaker, tokenizer, BLANK, 6)[0]
 pd.DataFrame({when: [f"{word} {chance:.2f}" for word, chance in best] for when, best in seen.items()})
 
 # %% [markdown]
-# First nothing, then the commonest words whatever the blank, then the right kind of word, and much later one with the right meaning. The loss goes down in the same stairs:
+# First nothing, then the commonest words whatever the blank, and after 5,000 steps the right kind of word. (A BERT of full size, after a million steps, has the right meaning as well.)
+# The loss goes down in the same stairs:
 
 # %%
 shipped = pd.read_csv(TINY / "loss.csv")
@@ -209,7 +212,7 @@ pd.DataFrame({f"{n} steps": {"dev accuracy": record["scores"]["sst"], "low": rec
               for n, record in further.items()}).round(3)
 
 # %% [markdown]
-# One seed each, four hundred dev sentences: differences well inside the intervals say nothing. What *has* changed can be measured otherwise. The *pseudo-perplexity* of
+# One seed each, four hundred dev sentences: at tiny scale the differences lie inside the intervals, so they say nothing. What *has* changed can be measured otherwise. The *pseudo-perplexity* of
 # a sentence hides each of its words in turn and asks how surprised the model is: 1 = not at all, $V$ = blind.
 #
 # $$ \mathrm{PPPL}(s) = \exp\Big(-\frac1{|s|} \sum_i \log p(s_i \mid s_{\setminus i})\Big) $$
@@ -225,7 +228,7 @@ for n in STEPS:
 pd.DataFrame(rows).round(2)
 
 # %% [markdown]
-# Read across a line: what the model is taught it expects better (SST), what it is not taught may suffer. That is the bargain of further pre-training, and forgetting is its price.
+# Read across a line: what the model is taught it expects a little better (SST), what it is not taught may suffer. That is the bargain of further pre-training, and forgetting is its price.
 #
 # On real text, with MiniLM and several seeds at each point:
 
@@ -287,7 +290,7 @@ axes.boxplot(list(found.values()), tick_labels=list(found), whis=(5, 95), showfl
 axes.set(ylabel="1 − cosine of the two vectors");
 
 # %% [markdown]
-# Two different captions lie far apart, the same one said otherwise close together, and a sentence with a word left out or two swapped closer still. The frozen Siamese head reads nothing but
+# Two different captions lie far apart; the same one said otherwise lies close, about as close as one with a fifth of its words left out; swapped and refilled ones lie closer still. The frozen Siamese head reads nothing but
 # such vectors: to it, $s'$ is $s$ with a little noise. An example helps when it is *new to the model*, and a translation that is any good is not. Where the encoder itself learns, or
 # reads both sentences together, words matter more than their mean; that is worth a run: `minbert train P4 --set train_encoder=true`.
 #
