@@ -38,6 +38,7 @@ scale = start("08")
 
 # %%
 import matplotlib.pyplot as plt
+from IPython.display import display
 import numpy as np
 import pandas as pd
 
