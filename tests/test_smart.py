@@ -1,6 +1,7 @@
 """SMART against a slow reference of its own, finite differences, and what must hold of any smoothness penalty."""
 
 import copy
+import importlib
 
 import pytest
 import torch
@@ -11,12 +12,17 @@ from torch import nn
 from torch.nn import functional as F
 
 from minbert_lib.errors import MinbertError
+from minbert_lib.lab import system, toy
+from minbert_lib.lab.build import prepare
+from minbert_lib.learn import checkpoint
+from minbert_lib.learn import smart as smart_room
 from minbert_lib.learn.compare import divergence, has_dropout, random_state, take
 from minbert_lib.learn.smart import Clean, SmartRegularizer, ascent_step, symmetric_kl
 from minbert_lib.model.bert import BertConfig, BertModel
 from minbert_lib.model.multitask import MultitaskModel
 from minbert_lib.text.batching import Batch
 
+runs = importlib.import_module("minbert_lib.lab.run")  # lab.run is the function
 LARGE = {"eps": 0.05, "sigma": 0.05, "step_size": 0.2}  # so large that float64 agreement means something
 
 
@@ -243,48 +249,12 @@ def test_more_ascent_finds_more():
     assert noise < found[1] < found[3] <= found[9] * 1.01
 
 
-class TwoFeatures(nn.Module):
-    """A point in the plane is a one-word sentence: its id is its row in `points`."""
-
-    def __init__(self, points):
-        super().__init__()
-        torch.manual_seed(0)
-        self.register_buffer("points", points)
-        self.net = nn.Sequential(nn.Linear(2, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 2))
-
-    def embed(self, batch):
-        return self.points[batch.input_ids]  # (B, 1, 2)
-
-    def predict_from(self, embedded, batch):
-        return self.net(embedded[:, 0])
-
-
 def test_larger_weight_gives_a_smoother_boundary():
-    generator = torch.Generator().manual_seed(1)
-    points = torch.randn(60, 2, generator=generator)
-    labels = (
-        (points[:, 0] + 0.8 * torch.randn(60, generator=generator)) > 0
-    ).long()  # noisy: memorising is rough
-    ids = torch.arange(60)[:, None]
-    batch = Batch("cfimdb", ids, ids >= 0, ids * 0, labels, ids[:, 0])
-    slopes = []
-    for weight in (0.0, 1.0, 10.0):
-        model = TwoFeatures(points)
-        smart = SmartRegularizer(model, eps=0.2, sigma=0.1, step_size=1.0)
-        optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
-        for _ in range(200):
-            optimizer.zero_grad()
-            embedded = model.embed(batch)
-            outputs = model.predict_from(embedded, batch)
-            loss = F.cross_entropy(outputs, labels)
-            loss = loss + weight * smart(batch, embedded, outputs) if weight else loss
-            loss.backward()
-            optimizer.step()
-        grid = torch.cartesian_prod(torch.linspace(-2, 2, 40), torch.linspace(-2, 2, 40)).requires_grad_()
-        p = model.net(grid).softmax(-1)[:, 1].sum()
-        slopes.append(torch.autograd.grad(p, grid)[0].norm(dim=-1).mean().item())
-        assert (outputs.argmax(-1) == labels).float().mean() > 0.7
+    points, labels = toy.noisy_points()  # noisy: memorising is rough
+    fits = [toy.fit(points, labels, weight, eps=0.2, sigma=0.1, step_size=1.0) for weight in (0.0, 1.0, 10.0)]
+    slopes = [toy.slope(model) for model in fits]
     assert slopes[0] > 1.5 * slopes[1] > 1.5 * slopes[2]
+    assert all((model.net(points).argmax(-1) == labels).float().mean() > 0.7 for model in fits)
 
 
 # --- weight 0, random numbers, resuming -------------------------------------------------------------------------------
@@ -625,3 +595,52 @@ def test_the_ascent_computes_no_gradient_of_a_weight(direction, monkeypatch):
         len(products) == 4 * forward - 3
     )  # x̃ is a constant: nothing goes further than its first layer's q, k, v
     assert all(p.requires_grad for p in model.parameters())
+
+
+# --- inside a run -------------------------------------------------------------------------------------------------------
+
+
+def a_run(**changes):
+    few = {"limit": {"sst": 96}, "dev_limit": {"sst": 16}, "epochs": 1, "batch_size": 16, "smart": 1.0, "precision": "float32"}
+    return system("C2", "tiny", smart_options=LARGE, **few, **changes)
+
+
+def test_a_broken_penalty_stops_the_run_keeps_the_checkpoint_and_goes_on_from_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINBERT_HOME", str(tmp_path))
+    monkeypatch.setattr(runs, "CHECKPOINT_SECONDS", 0)
+    whole = runs.run(a_run(), out=tmp_path / "whole", progress=False)
+    called, ascend = [], smart_room.ascent_step
+
+    def breaks(noise, *others):
+        called.append(1)
+        return ascend(noise, *others) * (float("nan") if len(called) == 4 else 1)
+
+    monkeypatch.setattr(smart_room, "ascent_step", breaks)
+    place = r"perturbation is not finite .task sst. at step 4 .epoch 1; examples sst .*the checkpoint of step 3 is kept in"
+    with pytest.raises(MinbertError, match=place):
+        runs.run(a_run(), out=tmp_path / "broken", progress=False)
+    state, damaged = checkpoint.load(tmp_path / "broken")
+    assert state["counters"]["step"] == 3 and not damaged
+    assert all(value.isfinite().all() for value in state["model"].values())
+    again = runs.run(a_run(), out=tmp_path / "broken", progress=False)  # the fault is gone: on from step 3
+    assert [point["sst"] for point in again["curve"]] == [point["sst"] for point in whole["curve"]]
+
+
+def test_one_clean_pass_serves_smart_and_bregman(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINBERT_HOME", str(tmp_path))
+    made = prepare(a_run(bregman=0.5))
+    trainer, batch = made.trainer, made.train["sst"].batch(range(8))
+    with torch.no_grad():  # the teacher of a first step equals its student: let it differ
+        for p in trainer.bregman.teacher.parameters():
+            p.add_(0.01 * torch.randn(p.shape, generator=torch.Generator().manual_seed(1)))
+    made.model.train()
+    assert has_dropout(made.model)
+    calls, embed = [], made.model.embed
+    made.model.embed = lambda batch: (calls.append(1), embed(batch))[1]
+    torch.manual_seed(0)
+    loss, total = trainer._losses(batch)
+    assert len(calls) == 2  # the task's own, and one for both penalties
+    trainer.smart.generator.manual_seed(0)
+    torch.manual_seed(0)
+    alone = loss.item() + trainer.smart(batch).item() + 0.5 * trainer.bregman(batch).item()
+    assert total.item() == pytest.approx(alone, rel=1e-6) and total > loss

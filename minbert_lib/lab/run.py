@@ -24,6 +24,7 @@ from ..errors import MinbertError
 from ..files import locked, write_atomic
 from ..home import scale
 from ..learn import checkpoint
+from ..learn.compare import NotFinite
 from ..learn.evaluate import evaluate, predict
 from ..learn.metrics import decide, means
 from ..model.weights import save as save_weights
@@ -93,16 +94,16 @@ def _drive(made, folder, progress):
     for note in made.notes if show else ():
         print(note, file=sys.stderr)
     bar = tqdm(total=trainer.total, initial=trainer.step, disable=not show, desc=made.config.name, unit="step")
-    saved = time.monotonic()
+    saved, kept = time.monotonic(), trainer.step
 
     def after_update(trainer):
-        nonlocal saved
+        nonlocal saved, kept
         bar.update()
         if trainer.curve:
             bar.set_postfix({task: f"{trainer.curve[-1].get(task, float('nan')):.3f}" for task in trainer.feeds}, refresh=False)
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
             _save(made, folder)
-            saved = time.monotonic()
+            saved, kept = time.monotonic(), trainer.step
 
     def after_epoch(trainer):
         scores = " ".join(f"{task} {value:.4f}" for task, value in trainer.history[-1]["scores"].items())
@@ -116,6 +117,9 @@ def _drive(made, folder, progress):
         _save(made, folder)
         print(f"\nstopped at step {trainer.step:,} of {trainer.total:,}; the same command goes on from there", file=sys.stderr)
         raise
+    except NotFinite as error:
+        what = f"the checkpoint of step {kept:,} is kept in {folder}" if kept else "no checkpoint had been due before it"
+        raise NotFinite(f"{error}; {what}") from None
 
 
 def _record(made, made_with, wall):

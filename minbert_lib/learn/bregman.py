@@ -22,7 +22,7 @@ import torch
 
 from ..errors import MinbertError
 from ..text.tasks import TASKS
-from .compare import divergence, has_dropout, without_dropout
+from .compare import NotFinite, divergence, has_dropout, without_dropout
 
 
 class BregmanProximal:
@@ -45,9 +45,7 @@ class BregmanProximal:
             target = self.teacher.predict_from(self.teacher.embed(batch), batch)
         penalty = divergence(outputs, target, TASKS[batch.task].kind)
         if not bool(penalty.isfinite()):
-            raise MinbertError(
-                f"the Bregman penalty is not finite (task {batch.task}): lower the learning rate"
-            )
+            raise NotFinite(f"the Bregman penalty is not finite (task {batch.task})")
         return penalty
 
     def _student(self, batch):

@@ -14,6 +14,12 @@ from dataclasses import replace
 
 import torch
 
+from ..errors import MinbertError
+
+
+class NotFinite(MinbertError):
+    """A loss, a penalty or a gradient is infinite or no number: the run cannot go on from here."""
+
 
 def symmetric_kl(p_logits, q_logits):
     """KL(p‖q) + KL(q‖p), mean over the batch. Logits: (B, n), or (B,) for the probability of a yes."""

@@ -46,7 +46,7 @@ from torch.nn import functional as F
 from ..errors import MinbertError
 from ..text.batching import Batch
 from ..text.tasks import TASKS
-from .compare import compared, divergence, frozen, has_dropout, random_state, symmetric_kl, take, wide
+from .compare import NotFinite, compared, divergence, frozen, has_dropout, random_state, symmetric_kl, take, wide
 
 __all__ = ["SmartRegularizer", "ascent_step", "symmetric_kl"]
 VISIBLE = 1e-3  # smaller perturbations of an embedding are lost in bfloat16
@@ -151,9 +151,7 @@ class SmartRegularizer:
         self.last.update(penalty=penalty.detach(), embedded=side.embedded.detach())
         if not bool(penalty.isfinite() & noise.isfinite().all()):
             what = "penalty" if noise.isfinite().all() else "perturbation"
-            raise MinbertError(
-                f"SMART's {what} is not finite (task {batch.task}): lower the rate or the weight"
-            )
+            raise NotFinite(f"SMART's {what} is not finite (task {batch.task})")
         return penalty
 
     def _blind(self, size):

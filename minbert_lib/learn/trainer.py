@@ -23,7 +23,7 @@ from ..model.fast import keep_memory
 from ..model.multitask import of_task
 from ..text.tasks import TASKS
 from . import groups
-from .compare import random_state
+from .compare import NotFinite, has_dropout, random_state, without_dropout
 from .metrics import Means, selection_score, share_right, task_loss
 from .precision import autocast
 from .sampling import Feed, epoch_plan
@@ -150,20 +150,27 @@ class Trainer:
 
     def _losses(self, batch):
         """(the task's loss, the loss with weight and penalties)."""
-        smart = self.smart.weight_of(batch.task) if self.smart is not None else 0.0
-        bregman = self.bregman.weight_of(batch.task) if self.bregman is not None else 0.0
+        smart, bregman = (0.0 if part is None else part.weight_of(batch.task) for part in (self.smart, self.bregman))
         with autocast(self.device, self.precision):
             embedded = self.model.embed(batch)
             rng = random_state(self.device) if smart and self.smart.dropout == "same" else None
             outputs = self.model.predict_from(embedded, batch)
             loss = task_loss(outputs, batch)
             total = loss * of_task(self.task_weights, batch.task, 1.0)
-            if smart:
-                total = total + smart * self.smart(batch, embedded, outputs, rng)
-            if bregman:
-                total = total + bregman * self.bregman(batch, outputs)
-        if TASKS[batch.task].kind != "score":
-            self.running.add(f"accuracy {batch.task}", share_right(outputs.detach(), batch.labels), len(batch))
+            if TASKS[batch.task].kind != "score":
+                self.running.add(f"accuracy {batch.task}", share_right(outputs.detach(), batch.labels), len(batch))
+            clean = bool(smart and bregman) and self.smart.dropout is False and not self.bregman.dropout and has_dropout(self.model)
+            if clean:  # both penalties compare with a pass free of dropout: one more serves the two
+                with without_dropout(self.model):
+                    embedded = self.model.embed(batch)
+                    outputs = self.model.predict_from(embedded, batch)
+            try:
+                if smart:
+                    total = total + smart * self.smart(batch, embedded, outputs, rng, clean)
+                if bregman:
+                    total = total + bregman * self.bregman(batch, outputs, clean)
+            except NotFinite as error:
+                raise NotFinite(f"{error} {self._place([batch])}") from None
         return loss, total
 
     def _check(self, losses, batches):
@@ -172,15 +179,15 @@ class Trainer:
         norm = torch.nn.utils.get_total_norm(gradients).item() if gradients else 0.0
         bad = [task for task, loss in losses.items() if not math.isfinite(loss)]
         if bad or not (math.isfinite(norm) or self.scaler.is_enabled()):
-            what = f"loss of {bad[0]}" if bad else "gradient"
-            rows = ", ".join(f"{batch.task} {batch.index[:4].tolist()}…" for batch in batches)
-            raise MinbertError(
-                f"the {what} is not finite at step {self.step + 1} (epoch {self.epoch}; examples {rows}): most likely the "
-                "learning rate is too high or the precision too low; the last good state is kept"
-            )
+            raise NotFinite(f"the {f'loss of {bad[0]}' if bad else 'gradient'} is not finite {self._place(batches)}")
         if self.clip and norm > self.clip:
             torch._foreach_mul_(gradients, self.clip / norm)
         return norm
+
+    def _place(self, batches):
+        rows = ", ".join(f"{batch.task} {batch.index[:4].tolist()}…" for batch in batches)
+        why = "most likely the learning rate is too high or the precision too low"
+        return f"at step {self.step + 1} (epoch {self.epoch}; examples {rows}): {why}"
 
     def _halve(self, batches, state):
         size = min(self.micro_batch or max(map(len, batches)), max(map(len, batches)))
