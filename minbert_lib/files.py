@@ -5,7 +5,9 @@ one step: a reader, or a restart after `kill -9`, sees the old file or the new o
 """
 
 import errno
+import gzip
 import hashlib
+import io
 import os
 import tempfile
 from contextlib import contextmanager
@@ -20,6 +22,8 @@ REMEDY = {
     errno.EACCES: "no permission to write there: choose another folder with MINBERT_HOME or --out",
     errno.EPERM: "no permission to write there: choose another folder with MINBERT_HOME or --out",
     errno.ENOENT: "the folder has vanished: make it again, or choose another with MINBERT_HOME or --out",
+    errno.EFBIG: "the file would be larger than this system lets you write: choose another disk with MINBERT_HOME or --out",
+    errno.EIO: "the disk does not take it (input/output error): choose another with MINBERT_HOME or --out",
     errno.ENOTDIR: "a part of this path is a file, not a folder: choose another with MINBERT_HOME or --out",
 }
 
@@ -86,6 +90,40 @@ def try_locked(path):
             yield False
         else:
             yield True
+
+
+MAX_UNPACKED = 1 << 28  # bytes; the largest file of the course has a sixth of that
+
+
+def unpacked(path):
+    """A binary stream of the file, gunzipped if it ends in .gz: never more than MAX_UNPACKED, however small it was packed."""
+    path = Path(path)
+    return io.BufferedReader(_Bounded(path)) if path.suffix == ".gz" else open(path, "rb")
+
+
+class _Bounded(io.RawIOBase):
+    """What a gzip file holds, up to MAX_UNPACKED."""
+
+    def __init__(self, path):
+        self.path, self.file = path, gzip.open(path, "rb")
+
+    def readable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def seek(self, offset, whence=io.SEEK_SET):
+        return self.file.seek(offset, whence)
+
+    def readinto(self, buffer):
+        if self.file.tell() > MAX_UNPACKED:
+            raise MinbertError(f"{self.path}: unpacks to more than {MAX_UNPACKED >> 20} MB: not a file of this course")
+        return self.file.readinto(buffer)
+
+    def close(self):
+        self.file.close()
+        super().close()
 
 
 def sha256(path):

@@ -10,12 +10,13 @@ Notable choices:
 import gzip
 import hashlib
 import json
+import zlib
 from pathlib import Path
 
 import torch
 
 from ..errors import MinbertError
-from ..files import locked, sha256, write_atomic
+from ..files import locked, sha256, unpacked, write_atomic
 from ..home import home, scale
 from ..learn.precision import choose
 from ..learn.pretrain import Pretrainer, Text, at_step
@@ -108,9 +109,10 @@ def _source(name, scale_name):
             raise MinbertError(f"{path} is missing: put a text there, one sentence a line, or name a file of your own")
         raise MinbertError(f"pretrain: there is no text {name!r}: it is a task, {', '.join(FILES)}, or a text file")
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with unpacked(path) as file:
+            raw = file.read()
         return [line.strip() for line in raw.decode("utf-8").splitlines() if line.strip()]
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise MinbertError(f"{path}: a damaged gzip file ({error})") from error
     except UnicodeDecodeError as error:
         raise MinbertError(f"{path}: not UTF-8 text") from error

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MinbertError
-from ..files import write_atomic
+from ..files import MAX_UNPACKED, write_atomic
 from ..home import home, repo
 
 VERSION = 1
+PARTS = {"key": str, "name": str, "config": dict, "scores": dict, "epochs": list, "curve": list}  # what no record lacks
 
 
 def own_folder():
@@ -32,8 +33,13 @@ def path_of(config, folder):
 
 
 def save(record, folder=None, predictions=None):
-    """Write a record, and its predictions {split: {task: array}} beside it; → the record's path."""
+    """Write a record under its name, and its predictions {split: {task: array}} beside it; → the record's path."""
     path = Path(folder or own_folder()) / record["config"]["scale"] / f"{record['name']}-{record['key']}.json"
+    return save_at(path, record, predictions)
+
+
+def save_at(path, record, predictions=None):
+    """Write a record to a file of one's own choice, and its predictions beside it; → the path."""
     if predictions:  # first, so that a record never speaks of predictions that are not there
         arrays = {f"{split}/{task}": value.astype(np.float32) for split, tasks in predictions.items() for task, value in tasks.items()}
         buffer = io.BytesIO()
@@ -54,11 +60,11 @@ def load(path):
     path = Path(path)
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        missing = [name for name in ("key", "name", "config", "scores", "epochs", "curve") if name not in record]
-    except (OSError, ValueError, TypeError) as error:
-        raise MinbertError(f"{path}: not a readable record ({error})") from error
-    if missing:
-        raise MinbertError(f"{path}: not a record, it has no {missing[0]!r}")
+    except (OSError, ValueError, RecursionError) as error:
+        raise MinbertError(f"{path}: not a readable record ({error}); remove it, and its run can be made again") from error
+    for part, kind in PARTS.items():
+        if not isinstance(record, dict) or not isinstance(record.get(part), kind):
+            raise MinbertError(f"{path}: not a record, {part!r} is missing or of another kind; remove it")
     record["path"] = str(path)
     return record
 
@@ -89,11 +95,24 @@ def predictions(record):
     if not path.is_file():
         raise MinbertError(f"{path}: this run's predictions are not here; run it again to have them")
     out = {}
-    with np.load(path, allow_pickle=False) as file:
-        for name in file.files:
-            split, task = name.split("/")
-            out.setdefault(split, {})[task] = file[name].astype(np.float32)
+    for name, values in read_arrays(path).items():
+        split, _, task = name.partition("/")
+        out.setdefault(split, {})[task] = values.astype(np.float32)
     return out
+
+
+def read_arrays(path):
+    """{name: array} of an .npz, nothing unpickled, or a MinbertError: damaged, not numbers, or larger than it may be."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if sum(entry.file_size for entry in file.zip.infolist()) > MAX_UNPACKED:  # zip's own word, which it then holds itself to
+                raise ValueError(f"more than {MAX_UNPACKED >> 20} MB of numbers")
+            arrays = {name: file[name] for name in file.files}
+            if wrong := [name for name, values in arrays.items() if values.dtype.kind not in "fiu"]:
+                raise ValueError(f"{wrong[0]!r} does not hold numbers")
+            return arrays
+    except Exception as error:  # zip, zlib, struct, numpy and the parser of its headers have errors of their own
+        raise MinbertError(f"{path}: damaged predictions ({str(error)[:160]}); remove it and its record, and run again") from error
 
 
 def table(where=None, scale=None):

@@ -1,8 +1,8 @@
 """The state of a run on disk: whole, checked, and two deep.
 
 Notable choices: any nest of dictionaries, lists, numbers and tensors becomes one safetensors file whose metadata holds the nest as JSON, so that
-nothing is ever unpickled. A digest over all of it is checked on reading. The last file becomes `previous` before a new one is
-written: whatever moment the power fails, one of the two is whole.
+nothing is ever unpickled. A digest over all of it is checked on reading. The last file becomes `previous` once a new one is
+written: whatever moment the power fails, one of the two is whole, and a full disk takes neither.
 """
 
 import hashlib
@@ -14,8 +14,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from ..errors import MinbertError
-from ..files import told
-from ..model.weights import check_header, save_tensors
+from ..files import atomic_path
+from ..model.weights import check_header, pack
 
 CURRENT, PREVIOUS = "checkpoint.safetensors", "checkpoint.previous.safetensors"
 MARK = "__tensor__"
@@ -27,10 +27,10 @@ def save(folder, state):
     tensors = {}
     nest = json.dumps(_strip(state, tensors))
     current = folder / CURRENT
-    if current.exists():
-        with told(current):
+    with atomic_path(current) as part:
+        part.write_bytes(pack(tensors, {"state": nest, "sha256": _digest(nest, tensors)}))
+        if current.exists():
             os.replace(current, folder / PREVIOUS)
-    save_tensors(current, tensors, {"state": nest, "sha256": _digest(nest, tensors)})
 
 
 def load(folder):
@@ -45,7 +45,7 @@ def load(folder):
         except MinbertError as error:
             reasons.append(str(error))
     if reasons:
-        raise MinbertError(f"no whole checkpoint is left ({'; '.join(reasons)}): remove the folder to begin again")
+        raise MinbertError(f"no whole checkpoint is left ({'; '.join(reasons)}): remove both to begin again")
     return None, reasons
 
 
@@ -59,7 +59,7 @@ def read(path):
         if facts["sha256"] != _digest(nest, tensors):
             raise MinbertError(f"{path}: the checksum does not match, the file is damaged")
         return _restore(json.loads(nest), tensors)
-    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, RuntimeError) as error:  # RecursionError is a RuntimeError
         raise MinbertError(f"{path}: not a checkpoint of this library ({error})") from error
 
 

@@ -88,11 +88,21 @@ def matched(model, tensors, source):
         if name in named and named[name].shape != tensor.shape:
             shapes = f"{tuple(named[name].shape)}, not {tuple(tensor.shape)}"
             raise MinbertError(f"{source}: {name} has the shape {shapes}: config.json and weights do not belong together")
+        if name in named:
+            _check_finite(named[name], name, source)
     return {name: named[name] for name in own if name in named}
+
+
+def _check_finite(tensor, name, source):
+    """NaN spreads over every number that it meets: told here, where its source is known."""
+    if tensor.is_floating_point() and tensor.numel() and not all(map(math.isfinite, tensor.aminmax())):
+        raise MinbertError(f"{source}: {name} holds NaN or infinity: the run that made these weights went wrong; use others")
 
 
 def fill_exactly(model, tensors, source):
     """Copy tensors into a model that must have exactly these names and shapes."""
+    for name, tensor in tensors.items():
+        _check_finite(tensor, name, source)
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
@@ -107,8 +117,13 @@ def save(folder, config, tensors):
 
 
 def save_tensors(path, tensors, metadata=None):
+    write_atomic(path, pack(tensors, metadata))
+
+
+def pack(tensors, metadata=None):
+    """The bytes of a safetensors file."""
     plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    write_atomic(path, to_bytes(plain, metadata))
+    return to_bytes(plain, metadata)
 
 
 def read_config(path):
@@ -123,13 +138,16 @@ def read_config(path):
 
 def check_header(path):
     """Read a safetensors header by hand and refuse lies: sizes, offsets and shapes must describe exactly this file."""
-    size = path.stat().st_size
-    with open(path, "rb") as file:
-        start = file.read(8)
-        length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
-        if length > min(MAX_HEADER, size - 8):
-            raise MinbertError(f"{path}: not a whole safetensors file (a header of {length:,} bytes in {size:,})")
-        raw = file.read(length)
+    try:
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            start = file.read(8)
+            length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
+            raw = file.read(length) if length <= min(MAX_HEADER, size - 8) else None
+    except OSError as error:
+        raise MinbertError(f"cannot read {path}: {error.strerror}") from error
+    if raw is None:
+        raise MinbertError(f"{path}: not a whole safetensors file (a header of {length:,} bytes in {size:,})")
     try:
         entries = json.loads(raw)
         spans = sorted(_span(name, entry) for name, entry in entries.items() if name != "__metadata__")

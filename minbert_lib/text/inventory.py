@@ -6,7 +6,6 @@ gzipped data file counts by what it holds. Nothing here changes a file or asks t
 """
 
 import csv
-import gzip
 import hashlib
 import io
 import json
@@ -15,6 +14,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..errors import MinbertError
+from ..files import unpacked
 from .sources import MANIFEST
 
 
@@ -44,7 +45,7 @@ def state(file, folder):
     try:
         sha256, official = fingerprint(path, file)
         note = describe(path)
-    except (OSError, EOFError, ValueError, csv.Error, zlib.error) as error:
+    except (OSError, EOFError, ValueError, csv.Error, zlib.error, RecursionError, MinbertError) as error:
         return State(file, path, "damaged", str(error) or type(error).__name__)
     return State(file, path, "official" if official else "other", note, sha256)
 
@@ -65,19 +66,13 @@ def fingerprint(path, file):
     """(sha256 of the content, whether it is the official file)."""
     sha256, blob = hashlib.sha256(), hashlib.sha1(usedforsecurity=False)
     with unpacked(path) as stream:
-        length = stream.seek(0, io.SEEK_END) if path.suffix == ".gz" else path.stat().st_size
+        length = sum(map(len, iter(lambda: stream.read(1 << 20), b"")))
         stream.seek(0)
         blob.update(b"blob %d\0" % length)
         while block := stream.read(1 << 20):
             sha256.update(block)
             blob.update(block)
     return sha256.hexdigest(), file.digest in (sha256.hexdigest(), blob.hexdigest())
-
-
-def unpacked(path):
-    if path.suffix == ".gz":
-        return io.BytesIO(gzip.decompress(path.read_bytes()))
-    return open(path, "rb")
 
 
 def describe(path):

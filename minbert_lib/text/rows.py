@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import MinbertError
-from ..files import sha256
+from ..files import sha256, unpacked
 from .tasks import SPLITS, TASKS
 
 KNOWN_BAD_ROWS = {"quora-dev.csv": 2, "quora-train.csv": 4}  # rows without a label in the official files
+MAX_LINE = 1_000_000  # characters
 MAX_FIELD = 100_000  # characters; a "sentence" longer than this is a damaged file
 
 
@@ -82,7 +83,7 @@ def iter_file(path, task, split="dev", problems=None):
     problems = [] if problems is None else problems
     allowed = KNOWN_BAD_ROWS.get(path.name.removesuffix(".gz"), 0)
     with _opened(path) as file:
-        table = csv.DictReader(file, delimiter="\t", strict=True)
+        table = csv.DictReader(_lines(file, path), delimiter="\t", strict=True)
         columns = ("id", *spec.text_columns, *(() if split == "test" else (spec.label_column,)))
         try:
             missing = [name for name in columns if name not in (table.fieldnames or ())]
@@ -129,11 +130,21 @@ def _example(row, spec, split):
     return None, Example(row["id"].strip(), texts, label)
 
 
+def _lines(file, path):
+    """The lines of a text; one without end is refused before memory is taken for it."""
+    number = 0
+    while line := file.readline(MAX_LINE):
+        number += 1
+        if len(line) == MAX_LINE:
+            raise MinbertError(f"{path}:{number}: a line of more than {MAX_LINE:,} characters: not a file of this course")
+        yield line
+
+
 @contextmanager
 def _opened(path):
     """The file as text; what turns out to be no text, or only a part of a file, is told in one line."""
     try:
-        with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as raw:
+        with unpacked(path) as raw:
             if b"\0" in raw.read(4096):
                 raise MinbertError(f"{path}: not a text file (it holds zero bytes)")
             raw.seek(0)
@@ -147,7 +158,7 @@ def _opened(path):
 
 
 def _first_bad_line(path):
-    with gzip.open(path, "rb") if path.suffix == ".gz" else open(path, "rb") as raw:
+    with unpacked(path) as raw:
         for number, line in enumerate(raw, 1):
             try:
                 line.decode()
