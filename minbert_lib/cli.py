@@ -128,8 +128,9 @@ def sweep(args):
 def predict(args):
     """Predict with a finished run, or with several averaged, and write files as the course wants them.
 
-    RUN is a folder that `minbert train --out` made. Without --task and --file: dev and test of every task the runs know,
-    from the data of their scale. Every file is checked (ids, row count, values) after it is written.
+    RUN is a folder that `minbert train --out` made, a run's key if its weights were kept, or a folder that `minbert ensemble
+    --out` made. Without --task and --file: dev and test of every task the runs know, from the data of their scale. A file of
+    any length is read in parts. Every file is checked (ids, row count, values) after it is written.
     """
     from .lab import predict as room
 
@@ -140,6 +141,32 @@ def predict(args):
     tasks = (args.task,) if args.task else None
     for path in room.submit(args.runs, args.out, args.data, splits, tasks, files):
         print(path)
+
+
+def ensemble(args):
+    """Choose recorded runs whose predictions, averaged, score best on dev; say what that gives and what it costs.
+
+    RUN is a system's name (all its runs), a run's key, or a folder that `minbert train --out` made; without any, every recorded
+    run. A member is added while the dev score does not fall. What was chosen on dev is scored again on folds it was not
+    chosen on. --out needs no weights: predictions are stored with every record. --teach needs the members' weights. --average
+    chooses nothing: it makes one model whose weights are the mean of the RUNs', which must be alike.
+    """
+    from .home import scale
+    from .lab import members, predict
+
+    if args.average:
+        record = predict.average_runs(args.runs, args.average)
+        print(f"{args.average}: " + "  ".join(f"{task} {value:.4f}" for task, value in record["scores"].items()))
+        return
+    known = members.recorded(args.runs, scale(args.scale).name)
+    tasks = (args.task,) if args.task else ("sst", "qqp", "sts")
+    teams = members.choose(known, tasks, args.replacement, args.limit, args.folds)
+    print(members.as_text(teams))
+    if args.out:
+        print(*members.hand_in(teams, args.out), sep="\n")
+    if args.teach:
+        folder = predict.teach({task: [members.where(run) for run in team.runs] for task, team in teams.items()}, args.teach)
+        print(f"{folder}: `minbert train NAME --set soft_labels={args.teach}` learns from it")
 
 
 def bench(args):
@@ -245,12 +272,23 @@ def parser():
     sub.add_argument("--plan", action="store_true", help="say what it would take, and start nothing")
 
     sub = add(predict, "write the course's submission files with a finished run, or several averaged")
-    sub.add_argument("runs", nargs="+", metavar="RUN", help="folders of finished runs")
+    sub.add_argument("runs", nargs="+", metavar="RUN", help="folders or keys of finished runs, or one ensemble's folder")
     sub.add_argument("--out", required=True, metavar="FOLDER", help="write here")
     sub.add_argument("--data", metavar="FOLDER", help="read the course's files from here (default: the scale's)")
     sub.add_argument("--task", choices=("sst", "qqp", "sts"), help="one task only")
     sub.add_argument("--split", choices=("dev", "test"), help="one split only")
     sub.add_argument("--file", metavar="FILE", help="read this file; needs --task and --split")
+
+    sub = add(ensemble, "choose recorded runs to average, greedily, and say how honest the gain is")
+    sub.add_argument("runs", nargs="*", metavar="RUN", help="systems, keys or folders (default: all recorded runs)")
+    sub.add_argument("--scale", **scales)
+    sub.add_argument("--task", choices=("sst", "qqp", "sts", "cfimdb"), help="one task only (default: sst, qqp and sts)")
+    sub.add_argument("--replacement", action="store_true", help="a member may be chosen again, which weights it")
+    sub.add_argument("--limit", type=int, metavar="N", help="at most N members a task")
+    sub.add_argument("--folds", type=int, default=5, metavar="N", help="for the honest score (default: %(default)s)")
+    sub.add_argument("--out", metavar="FOLDER", help="write the submission files and ensemble.json here")
+    sub.add_argument("--teach", metavar="NAME", help="keep its predictions for the training sets: soft labels")
+    sub.add_argument("--average", metavar="FOLDER", help="write one model here, the mean of the RUNs' weights, and no more")
 
     sub = add(bench, "measure the speed beside what people use")
     sub.add_argument("--quick", action="store_true", help="fewer batches and rounds: within eight minutes")

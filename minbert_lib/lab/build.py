@@ -4,6 +4,7 @@ Notable choices: every function takes the whole config and reads what it needs, 
 `yours` puts a learner's own pieces in the place of the library's.
 """
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 
 from ..errors import MinbertError
-from ..home import scale
+from ..home import home, scale
 from ..learn import AdamW, BregmanProximal, SmartRegularizer, groups
 from ..learn.evaluate import evaluate
 from ..learn.precision import choose
@@ -82,19 +83,27 @@ def dataset(config, tokenizer, task, split, rows=None):
     order = config.order if split == "train" else "given"
     data = Dataset(rows, tokenizer, config.max_length, config.truncation, config.pair, order)
     if split == "train" and config.soft_labels:
-        data.labels = soft_labels(config.soft_labels, task, len(data))
+        data.labels = soft_labels(config.soft_labels, rows)
     return data
 
 
-def soft_labels(folder, task, count):
-    """A teacher's predictions in place of labels: distillation."""
-    path = Path(folder) / f"{task}-train.npy"
+def teacher_folder(name):
+    """Where a teacher's predictions lie: under MINBERT_HOME/teachers, so that a run's settings hold no machine's path."""
+    return Path(name) if Path(name).is_absolute() else home() / "teachers" / name
+
+
+def soft_labels(name, rows):
+    """A teacher's predictions in place of labels: distillation. They belong to one training file, told by its hash."""
+    path = teacher_folder(name) / f"{rows.task}-train.npy"
     if not path.is_file():
-        raise MinbertError(f"{path} is missing: soft_labels names a folder with one file of predictions a task")
+        raise MinbertError(f"{path} is missing: `minbert ensemble RUN … --teach {name}` writes it")
     values = np.load(path, allow_pickle=False).astype(np.float32)
-    if len(values) < count:
-        raise MinbertError(f"{path}: {len(values):,} predictions for {count:,} examples")
-    return values[:count]
+    about = path.with_suffix(".json")
+    if about.is_file() and json.loads(about.read_text(encoding="utf-8"))["sha256"] != rows.sha256[:16]:
+        raise MinbertError(f"{path} was made of another file than {rows.path}")
+    if len(values) < len(rows):
+        raise MinbertError(f"{path}: {len(values):,} predictions for {len(rows):,} examples")
+    return values[: len(rows)]
 
 
 def build_model(config, yours=None):

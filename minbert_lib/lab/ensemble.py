@@ -47,10 +47,11 @@ class Ensemble:
         return self.path[-1]
 
 
-def greedy_ensemble(members, labels, score, replacement=False, limit=None):
+def greedy_ensemble(members, labels, score, replacement=False, limit=None, stop=True):
     """Start from the best member; add the one that helps most while the score does not fall.
 
     With `replacement` a member may be chosen again, which weights it. `limit`: members at most (all of them).
+    `stop=False` goes on although the score falls, to see what comes.
     """
     members = [np.asarray(member, dtype=float) for member in members]
     limit = limit or len(members)
@@ -62,7 +63,7 @@ def greedy_ensemble(members, labels, score, replacement=False, limit=None):
             break
         scores = [_or_worst(score((total + members[i]) / (len(chosen) + 1), labels)) for i in left]
         best = int(np.argmax(scores))
-        if path and scores[best] < path[-1]:
+        if stop and path and scores[best] < path[-1]:
             break
         chosen.append(left[best])
         path.append(scores[best])
@@ -94,23 +95,50 @@ class Honest:
         return self.usual - self.honest
 
 
-def cross_validated_greedy(members, labels, score, folds=5, seed=0, replacement=False):
-    """Greedy choice, scored on examples that had no part in it.
+def held_out_predictions(members, labels, score, dev, test):
+    """Choose on the positions `dev`; predict the positions `test`, whose labels nobody looks at. → (len(test), …)"""
+    chosen = greedy_ensemble([member[dev] for member in members], labels[dev], score).chosen
+    return average_predictions([members[i][test] for i in chosen])
+
+
+def folds_of(n, folds, seed=0):
+    """[(dev, test)]: positions to choose on and the others, so that every example is once among the others."""
+    if not 2 <= folds <= n:
+        raise MinbertError(f"{folds} folds of {n} examples: choose from 2 to {n}")
+    parts = np.array_split(np.random.default_rng(seed).permutation(n), folds)
+    return [(np.setdiff1d(np.arange(n), part), part) for part in parts]
+
+
+def cross_validated_greedy(members, labels, score, folds=5, seed=0, **options):
+    """Greedy choice, scored on examples that had no part in it. `options` are greedy_ensemble's.
 
     A little severe, as each choice sees only (folds − 1) / folds of dev; the usual score flatters by more.
     """
     members, labels = [np.asarray(member, dtype=float) for member in members], np.asarray(labels)
-    if not 2 <= folds <= len(labels):
-        raise MinbertError(f"{folds} folds of {len(labels)} examples: choose from 2 to {len(labels)}")
-    held_out_predictions = np.empty_like(average_predictions(members))
-    chosen = []
-    for held_out in np.array_split(np.random.default_rng(seed).permutation(len(labels)), folds):
-        rest = np.setdiff1d(np.arange(len(labels)), held_out)
-        choice = greedy_ensemble([member[rest] for member in members], labels[rest], score, replacement)
-        held_out_predictions[held_out] = average_predictions([members[i][held_out] for i in choice.chosen])
+    parts = folds_of(len(labels), folds, seed)
+    usual = greedy_ensemble(members, labels, score, **options).score
+    predictions, chosen = np.empty_like(members[0]), []
+    for dev, test in parts:
+        choice = greedy_ensemble([member[dev] for member in members], labels[dev], score, **options)
+        predictions[test] = average_predictions([members[i][test] for i in choice.chosen])
         chosen.append(choice.chosen)
-    usual = greedy_ensemble(members, labels, score, replacement).score
-    return Honest(usual, float(score(held_out_predictions, labels)), tuple(chosen))
+    return Honest(usual, float(score(predictions, labels)), tuple(chosen))
+
+
+def greedy_curve(members, labels, score, folds=5, seed=0):
+    """What every further member gives, also beyond the stop: (usual, honest) scores with 1, 2, … all members.
+
+    `honest[k - 1]`: each example is scored by the k members that were chosen first without it.
+    """
+    members, labels = [np.asarray(member, dtype=float) for member in members], np.asarray(labels)
+    usual = greedy_ensemble(members, labels, score, stop=False).path
+    predictions = np.empty((len(members), *members[0].shape))
+    for dev, test in folds_of(len(labels), folds, seed):
+        order = greedy_ensemble([member[dev] for member in members], labels[dev], score, stop=False).chosen
+        total = np.cumsum([members[i][test] for i in order], axis=0)  # (members, part, …)
+        for k, first in enumerate(total, start=1):
+            predictions[k - 1, test] = first / k
+    return np.array(usual), np.array([score(one, labels) for one in predictions])
 
 
 def average_weights(state_dicts):

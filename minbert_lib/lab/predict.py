@@ -1,9 +1,11 @@
 """A finished run, or several averaged, over any file in the course's format; the course's six submission files.
 
-Notable choices: a file is read, scored and written in chunks, so that a hundred thousand pairs take no more memory than a few thousand;
-inside a chunk batches are sorted by length. An ensemble is the plain mean of its members' unrounded predictions.
+Notable choices: a file is read, scored and written in chunks, so that a hundred thousand pairs take no more memory than a few
+thousand; inside a chunk batches are sorted by length. An ensemble is the plain mean of its members' unrounded predictions; each
+task may have members of its own, and the models of one task are in memory at a time.
 """
 
+import json
 from itertools import islice
 from pathlib import Path
 
@@ -11,19 +13,22 @@ import numpy as np
 import torch
 
 from ..errors import MinbertError
+from ..files import atomic_path, sha256, write_atomic
 from ..home import scale
 from ..learn.evaluate import predict as predict_dataset
-from ..learn.metrics import decide
+from ..learn.metrics import decide, means, score
 from ..learn.precision import choose
 from ..model import BertConfig, BertModel, weights
 from ..model.multitask import MultitaskModel
-from ..text import Dataset, Rows, Tokenizer, iter_file
+from ..text import Dataset, Rows, Tokenizer, iter_file, read_rows
 from ..text.rows import find_file
 from . import records
-from .build import MODEL_FIELDS
+from .build import MODEL_FIELDS, teacher_folder
 from .config import RunConfig
-from .ensemble import average_predictions
+from .ensemble import average_predictions, average_weights
+from .facts import facts
 from .submission import STEMS, check_submission, write_submission
+from .systems import SYSTEMS, system
 
 CHUNK = 4096  # examples
 
@@ -41,8 +46,7 @@ class Trained:
         self.precision = choose(self.config.precision, self.device)
         settings, tensors = weights.load(folder)
         bert = BertModel(BertConfig.from_dict(settings))
-        tasks = tuple(dict.fromkeys((*self.config.tasks, *self.config.scored)))
-        self.model = MultitaskModel(bert, tasks, **{name: getattr(self.config, name) for name in MODEL_FIELDS})
+        self.model = MultitaskModel(bert, _tasks(self.config), **{name: getattr(self.config, name) for name in MODEL_FIELDS})
         weights.fill_exactly(self.model, tensors, folder)
         self.model.to(self.device).eval()
         self.tokenizer = Tokenizer(folder)
@@ -57,25 +61,78 @@ class Trained:
         return predict_dataset(self.model, data, self.device, self.precision, config.both_orders)[0]
 
 
+def locate(run):
+    """The folder of a finished run with its weights, by that folder or by the run's key; else the command that makes it."""
+    kept = records.own_folder() / "work" / str(run)
+    for folder in (Path(run), kept):
+        if (folder / "result.json").is_file():
+            return folder
+    for record in records.load_all():
+        if record["key"] == run:
+            command = f"{command_of(record['config'])} --out FOLDER"
+            raise MinbertError(f"the weights of {record['name']} ({run}) are not here: `{command}` makes them")
+    raise MinbertError(f"{run} holds no finished run and is no run's key: `minbert train NAME --out {run}` makes one")
+
+
+def command_of(config):
+    """What one types to have a recorded run again."""
+    name = config["name"] if config["name"] in SYSTEMS else "C2"
+    line = records.rounded(system(name, config["scale"], config["seed"]).to_dict())
+    changed = {field: value for field, value in config.items() if field != "name" and records.rounded(value) != line[field]}
+    switches = "".join(f" --set '{field}={json.dumps(value)}'" for field, value in changed.items())
+    return f"minbert train {name} --scale {config['scale']} --seed {config['seed']}{switches}"
+
+
+def teams_of(runs, tasks=None):
+    """{task: folders of its members}. `runs`: folders or keys, or one folder that `minbert ensemble` wrote."""
+    for run in runs:
+        if (path := Path(run) / "ensemble.json").is_file():
+            if len(runs) > 1:
+                raise MinbertError(f"{run} is an ensemble already: give it by itself, or its members")
+            described = json.loads(path.read_text(encoding="utf-8"))
+            where = lambda member: locate(member.get("folder", member["key"]))
+            found = {task: [where(member) for member in team["members"]] for task, team in described.items()}
+            break
+    else:
+        folders = [locate(run) for run in runs]
+        knows = {folder: _tasks(RunConfig.from_dict(records.load(folder / "result.json")["config"])) for folder in folders}
+        found = {task: folders for task in STEMS if all(task in known for known in knows.values())}
+    for task in tasks or ():
+        if task not in found:
+            raise MinbertError(f"these runs have no head for {task}: they know {', '.join(found) or 'no task in common'}")
+    return {task: found[task] for task in tasks or found}
+
+
+def _tasks(config):
+    return tuple(dict.fromkeys((*config.tasks, *config.scored)))
+
+
 def stream(members, task, path, split):
-    """Yield (examples, predictions) chunk by chunk; the mean over members."""
+    """Yield (examples, mean of the members' predictions) chunk by chunk; one that is named twice counts twice, and works once."""
     examples = iter_file(path, task, split)
     while chunk := list(islice(examples, CHUNK)):
-        yield chunk, average_predictions([member.predict(task, chunk) for member in members])
+        found = {member: member.predict(task, chunk) for member in dict.fromkeys(members)}
+        yield chunk, average_predictions([found[member] for member in members])
 
 
-def submit(folders, out, data=None, splits=("dev", "test"), tasks=None, files=None):
+def opened(teams):
+    """Yield (task, its members ready to predict); a model stays in memory while the next task needs it."""
+    loaded = {}
+    for task, folders in teams.items():
+        loaded = {folder: loaded.get(folder) or Trained(folder) for folder in dict.fromkeys(folders)}
+        yield task, [loaded[folder] for folder in folders]
+
+
+def submit(runs, out, data=None, splits=("dev", "test"), tasks=None, files=None):
     """Write submission files for every task the members know, checked after writing; → their paths.
 
-    `folders`: one run, or several to average. `files` {(task, split): path} reads other files than the scale's own.
+    `runs`: one run, or several to average, or an ensemble's folder. `files` {(task, split): path}: other files than the scale's own.
     """
-    members = [Trained(folder) for folder in folders]
-    known = [task for task in STEMS if all(task in member.model.tasks for member in members)]
-    data = Path(data) if data else scale(members[0].config.scale).data
     paths = []
-    for task in tasks or known:
+    for task, members in opened(teams_of(runs, tasks)):
+        place = Path(data) if data else scale(members[0].config.scale).data
         for split in splits:
-            source = (files or {}).get((task, split)) or find_file(task, split, data)
+            source = (files or {}).get((task, split)) or find_file(task, split, place)
             paths.append(_write(members, task, split, source, out))
     return paths
 
@@ -109,11 +166,46 @@ def _unzip(pairs):
     return ids(), values()
 
 
-def save_train_predictions(folders, out, tasks):
-    """A teacher's soft labels: one .npy a task over its training file, for RunConfig.soft_labels."""
-    members = [Trained(folder) for folder in folders]
-    for task in tasks:
+def teach(teams, name):
+    """A teacher's soft labels for whole training files, which RunConfig.soft_labels=name reads. `teams` {task: runs}; → their folder."""
+    folder, about = teacher_folder(name), {}
+    for task, members in opened({task: [locate(run) for run in runs] for task, runs in teams.items()}):
         source = find_file(task, "train", scale(members[0].config.scale).data)
+        about[task] = {"sha256": sha256(source)[:16], "members": [member.record["key"] for member in members]}
+        path = folder / f"{task}-train.json"
+        if path.is_file() and json.loads(path.read_text(encoding="utf-8")) != about[task]:
+            raise MinbertError(f"{path} names another teacher: choose another name, for runs are known by it")
         values = np.concatenate([values for _, values in stream(members, task, source, "train")])
-        Path(out).mkdir(parents=True, exist_ok=True)
-        np.save(Path(out) / f"{task}-train.npy", values.astype(np.float32))
+        with atomic_path(path.with_suffix(".npy")) as part, open(part, "wb") as file:
+            np.save(file, values.astype(np.float32))
+        write_atomic(path, json.dumps(about[task]) + "\n")
+    return folder
+
+
+def average_runs(runs, out):
+    """One model whose weights are the mean of several runs' of one shape, as a finished run in the folder `out`; → its record."""
+    if not runs:
+        raise MinbertError("name the runs whose weights are to be averaged")
+    members = [Trained(locate(run)) for run in runs]
+    first, keys = members[0], [member.record["key"] for member in members]
+    first.model.load_state_dict(average_weights(member.model.state_dict() for member in members))
+    predictions, scores = _predictions(first), {}
+    for task, found in predictions["dev"].items():
+        scores[task] = score(found, facts(first.record, task)["labels"], task)
+    record = first.record | {"name": f"{first.config.name}-average", "key": "-".join(keys), "scores": scores | means(scores)}
+    record |= {"notes": [f"mean of the weights of {', '.join(keys)}"], "epochs": [], "curve": [], "intervals": {}}
+    settings, _ = weights.load(locate(runs[0]))
+    weights.save(out, settings, first.model.state_dict())
+    write_atomic(Path(out) / "vocab.txt", first.tokenizer.path.read_bytes())
+    records.save_at(Path(out) / "result.json", record, predictions)
+    return record
+
+
+def _predictions(member):
+    """{split: {task: array}}, as a record keeps them."""
+    place, found = scale(member.config.scale).data, {}
+    for split in ("dev", "test"):
+        for task in member.config.scored:
+            rows = read_rows(task, split, place, member.config.dev_limit.get(task) if split == "dev" else None)
+            found.setdefault(split, {})[task] = member.predict(task, rows.examples)
+    return found

@@ -1,0 +1,187 @@
+"""From recorded runs to an ensemble: who may join, who is chosen, what the team reaches and what it costs.
+
+Notable choices: a task's candidates are the runs that were scored on one and the same dev file, told by its hash; their stored
+predictions are all that choosing needs, no weights and no training data. Every choice is scored twice, the usual way and on
+folds that had no part in it. A team's cost is that of its distinct runs, each counted once whatever it serves.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import MinbertError
+from ..files import write_atomic
+from ..home import scale as scale_of
+from ..learn.metrics import decide, means
+from ..text import iter_file
+from ..text.rows import find_file
+from . import records
+from .config import THREE
+from .ensemble import Ensemble, Honest, average_predictions, cross_validated_greedy, greedy_ensemble, score_of
+from .facts import facts
+from .submission import SPLITS, check_submission, write_submission
+
+
+@dataclass(frozen=True)
+class Pool:
+    """One task's candidates, lined up example by example."""
+
+    task: str
+    runs: list  # records
+    predictions: list  # one array (n, …) a run, on dev
+    labels: np.ndarray  # (n,)
+
+    def score(self, chosen):
+        """The dev score of the plain mean of these candidates."""
+        return score_of(self.task)(average_predictions([self.predictions[i] for i in chosen]), self.labels)
+
+
+@dataclass(frozen=True)
+class Team:
+    """The candidates that were chosen for one task."""
+
+    pool: Pool
+    ensemble: Ensemble
+    honest: Honest
+
+    @property
+    def runs(self):
+        return [self.pool.runs[i] for i in self.ensemble.chosen]
+
+
+def recorded(runs, scale):
+    """The records of `runs`: systems' names, keys, or folders of finished runs; of all recorded runs where none is named."""
+    known, found = records.load_all(scale=scale), []
+    for name in runs:
+        named = [run for run in known if name in (run["name"], run["key"])]
+        if not named and (Path(name) / "result.json").is_file():
+            named = [_of_folder(name, known)]
+        if not named:
+            raise MinbertError(f"nothing recorded at scale {scale} is called {name!r}, and it is no finished run's folder")
+        found += named
+    return found if runs else known
+
+
+def _of_folder(folder, known):
+    """A finished run's record with its stored predictions, which lie beside it or with the other records."""
+    here = records.load(Path(folder) / "result.json")
+    twin = next((run for run in known if run["key"] == here["key"]), here)
+    records.predictions(twin)  # refused here where they are nowhere
+    return {**twin, "folder": str(folder)}
+
+
+def where(run):
+    """By what `minbert predict` finds a run's weights."""
+    return run.get("folder", run["key"])
+
+
+def pool(task, known):
+    """The runs of `known` that were scored on the same dev file of `task` (that of most of them); None where there is none."""
+    groups = {}
+    for run in known:
+        about = run.get("data", {}).get(f"dev/{task}")
+        if about and Path(run["path"]).with_suffix(".npz").is_file():
+            groups.setdefault((about["rows"], about["sha256"]), []).append(run)
+    if not groups:
+        return None
+    runs = max(groups.values(), key=len)
+    labels = facts(runs[0], task)["labels"]
+    predictions = [records.predictions(run)["dev"][task] for run in runs]
+    return Pool(task, runs, predictions, labels)
+
+
+def choose(known, tasks=THREE, replacement=False, limit=None, folds=5):
+    """{task: Team} by greedy addition, for every task that some run was scored on."""
+    teams = {}
+    for task in tasks:
+        if candidates := pool(task, known):
+            score, here = score_of(task), (candidates.predictions, candidates.labels)
+            found = greedy_ensemble(*here, score, replacement, limit)
+            honest = cross_validated_greedy(*here, score, folds, replacement=replacement, limit=limit)
+            teams[task] = Team(candidates, found, honest)
+    if not teams:
+        raise MinbertError("none of these runs has stored dev predictions: `minbert train` records them with every run")
+    return teams
+
+
+def ways(teams):
+    """The table of SerBERTus' Table 7 for one's own runs: a row a way of making one answer, its scores and its cost."""
+    rows = {}
+    serve_all = [run for run in next(iter(teams.values())).pool.runs if all(run in team.pool.runs for team in teams.values())]
+    shared = [run for run in serve_all if isinstance(run["config"]["own_layers"], int) and run["config"]["own_layers"]]
+    for name, runs in (("single model", serve_all), ("shared lower layers", shared)):
+        if runs:
+            best = max(runs, key=lambda run: np.mean([run["scores"][task] for task in teams]))
+            rows[name] = _way({task: best["scores"][task] for task in teams}, [best])
+    first = {task: team.ensemble.path[0] for task, team in teams.items()}  # the greedy way starts with the best
+    rows["best per task"] = _way(first, [team.runs[0] for team in teams.values()])
+    chosen = [run for team in teams.values() for run in team.runs]
+    rows["ensemble"] = _way({task: team.ensemble.score for task, team in teams.items()}, chosen)
+    rows["ensemble, cross-validated"] = _way({task: team.honest.honest for task, team in teams.items()}, chosen)
+    return rows
+
+
+def _way(scores, runs):
+    distinct = {run["key"]: run for run in runs}.values()
+    cost = {fact: sum(run[fact] for run in distinct) for fact in ("parameters", "seconds")}
+    return {**scores, **means(scores), **cost, "models": len(distinct)}
+
+
+def as_text(teams):
+    """What was chosen and what it gives, for a terminal."""
+    lines = []
+    for task, team in teams.items():
+        candidates = team.pool
+        lines.append(f"{task}: {len(candidates.runs)} candidates, {len(candidates.labels):,} dev examples")
+        lines += [f"  {value:.4f}  + {named(run)}" for run, value in zip(team.runs, team.ensemble.path)]
+        lines.append(f"  {team.honest.honest:.4f}  cross-validated: the choice flatters itself by {team.honest.optimism:+.4f}")
+        lines.append(f"  {candidates.score(range(len(candidates.runs))):.4f}  all candidates averaged, nothing chosen")
+    columns = [*teams, *(name for name in ("mean", "mean_norm") if set(THREE) <= set(teams))]
+    lines.append(f"{'':<28}" + "".join(f"{name:>10}" for name in (*columns, "models", "million", "minutes")))
+    for name, row in ways(teams).items():
+        cost = f"{row['models']:>10}{row['parameters'] / 1e6:>10.1f}{row['seconds'] / 60:>10.1f}"
+        lines.append(f"{name:<28}" + "".join(f"{row[column]:>10.4f}" for column in columns) + cost)
+    return "\n".join(lines)
+
+
+def named(run):
+    """A run in a few words: its system, its seed, and its key, by which it can be found."""
+    return f"{run['name']} seed {run['config']['seed']} ({run['key']})"
+
+
+def hand_in(teams, out):
+    """Write the submission files from the members' stored predictions, checked, and ensemble.json; → their paths."""
+    place = scale_of(next(iter(teams.values())).runs[0]["config"]["scale"]).data
+    paths = []
+    for task, team in teams.items():
+        stored = [records.predictions(run) for run in team.runs]
+        for split in SPLITS:
+            if not all(task in one.get(split, {}) for one in stored):
+                continue  # a run made where the test file was not
+            answers = decide(average_predictions([one[split][task] for one in stored]), task)
+            source = find_file(task, split, place)
+            path = write_submission(out, task, split, (example.id for example in iter_file(source, task, split)), answers)
+            if wrong := check_submission(path, (example.id for example in iter_file(source, task, split)), task):
+                raise MinbertError(wrong[0])
+            paths.append(path)
+    paths.append(Path(out) / "ensemble.json")
+    write_atomic(paths[-1], json.dumps(_described(teams), indent=1) + "\n")
+    return paths
+
+
+def _described(teams):
+    return {
+        task: {
+            "dev": round(team.ensemble.score, 6),
+            "cross_validated": round(team.honest.honest, 6),
+            "members": [_member(run) for run in team.runs],
+        }
+        for task, team in teams.items()
+    }
+
+
+def _member(run):
+    known = {"name": run["name"], "seed": run["config"]["seed"], "key": run["key"]}
+    return known | ({"folder": run["folder"]} if "folder" in run else {})

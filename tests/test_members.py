@@ -1,0 +1,212 @@
+"""From records to an ensemble and to files: chosen from stored predictions, predicted again from weights, taught to a student."""
+
+import json
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+from fake_runs import facts, fake
+
+from minbert_lib import cli, home
+from minbert_lib.errors import MinbertError
+from minbert_lib.lab import members, predict, records, run, system
+from minbert_lib.lab.build import prepare
+from minbert_lib.lab.submission import read_submission
+from minbert_lib.learn.metrics import task_loss
+from minbert_lib.text import read_rows
+
+SMALL = {"limit": {"sst": 96}, "dev_limit": {}, "epochs": 1, "batch_size": 16}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Two finished runs with their weights, in a home of their own; → (home, their folders)."""
+    place = tmp_path_factory.mktemp("finished")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("MINBERT_HOME", str(place))
+    patch.setattr(records, "folders", lambda: [place / "runs"])  # without those that come with the course
+    folders = [place / f"run{seed}" for seed in (0, 1)]
+    for seed, folder in enumerate(folders):
+        run(system("C2", "tiny", seed, **SMALL), out=folder)
+    yield place, folders
+    patch.undo()
+
+
+@pytest.fixture
+def invented(tmp_path, monkeypatch):
+    """Five invented runs, two of them of all three tasks."""
+    monkeypatch.setattr(records, "folders", lambda: [tmp_path])
+    configs = [system("C2", "mini", seed) for seed in range(3)] + [system("S10-2", "mini"), system("S10-multi", "mini")]
+    for config in configs:
+        fake(config, tmp_path)
+    facts(tmp_path)
+    return records.load_all()
+
+
+# ---- choosing
+
+
+def test_a_pool_lines_up_the_runs_of_one_file(invented):
+    assert [len(members.pool(task, invented).runs) for task in ("sst", "qqp", "sts")] == [5, 2, 2]
+    odd = [{**r, "data": {"dev/sst": {**r["data"]["dev/sst"], "sha256": "another"}}} if r["name"] == "S10-2" else r for r in invented]
+    assert len(members.pool("sst", odd).runs) == 4
+    assert members.pool("cfimdb", invented) is None
+    with pytest.raises(MinbertError, match="none of these runs has stored dev predictions"):
+        members.choose(invented, ("cfimdb",))
+
+
+def test_the_table_of_ways_counts_each_model_once(invented):
+    teams = members.choose(invented)
+    rows = members.ways(teams)
+    every = {name: next(r for r in invented if r["name"] == name) for name in ("S10-2", "S10-multi")}
+    assert rows["shared lower layers"]["seconds"] == every["S10-2"]["seconds"]
+    assert rows["single model"]["models"] == 1
+    distinct = {run["key"]: run for team in teams.values() for run in team.runs}
+    assert rows["ensemble"]["seconds"] == pytest.approx(sum(run["seconds"] for run in distinct.values()))
+    assert rows["ensemble"]["models"] == len(distinct)
+    for task, team in teams.items():
+        assert rows["best per task"][task] == max(team.pool.score([i]) for i in range(len(team.pool.runs)))
+        assert rows["ensemble"][task] == team.pool.score(team.ensemble.chosen) >= rows["best per task"][task]
+        assert rows["ensemble, cross-validated"][task] == team.honest.honest
+    parts = rows["ensemble"]
+    assert parts["mean_norm"] == pytest.approx((parts["sst"] + parts["qqp"] + (parts["sts"] + 1) / 2) / 3)
+
+
+def test_runs_are_named_by_system_key_or_not_at_all(invented, capsys):
+    key = next(run["key"] for run in invented if run["name"] == "S10-multi")
+    assert [run["name"] for run in members.recorded(["S10-2", key], "mini")] == ["S10-2", "S10-multi"]
+    assert len(members.recorded([], "mini")) == 5
+    assert cli.main(["ensemble", "S10-3", "--scale", "mini"]) == 2
+    assert "nothing recorded at scale mini is called 'S10-3'" in capsys.readouterr().err
+
+
+# ---- files
+
+
+def test_an_ensemble_from_stored_predictions_is_the_one_from_weights(finished, tmp_path, capsys):
+    """Two ways to the same files: averaged from records, and predicted again by the members that ensemble.json names."""
+    _, folders = finished
+    assert cli.main(["ensemble", "C2", "--scale", "tiny", "--task", "sst", "--out", str(tmp_path / "a")]) == 0
+    assert "cross-validated" in capsys.readouterr().out
+    described = json.loads((tmp_path / "a/ensemble.json").read_text())
+    described["sst"]["members"] = [  # where the weights of these runs are
+        {**member, "folder": str(folders[member["seed"]])} for member in described["sst"]["members"]
+    ]
+    (tmp_path / "a/ensemble.json").write_text(json.dumps(described))
+    assert cli.main(["predict", str(tmp_path / "a"), "--out", str(tmp_path / "b")]) == 0
+    for split in ("dev", "test"):
+        stored, again = (list(read_submission(tmp_path / side / f"sst-{split}-output.csv")) for side in "ab")
+        assert stored == again and len(stored) == {"dev": 400, "test": 200}[split]
+
+
+def test_folders_given_by_themselves_are_named_in_the_ensemble(finished, tmp_path):
+    _, folders = finished
+    names = [str(folder) for folder in folders]
+    assert cli.main(["ensemble", *names, "--scale", "tiny", "--task", "sst", "--out", str(tmp_path)]) == 0
+    described = json.loads((tmp_path / "ensemble.json").read_text())
+    assert {member["folder"] for member in described["sst"]["members"]} <= set(names)
+    assert all(folder.name.startswith("run") for folder in predict.teams_of([tmp_path])["sst"])
+
+
+def test_a_member_named_twice_counts_twice_and_works_once(finished):
+    _, folders = finished
+    one, other = (predict.Trained(folder) for folder in folders)
+    file = home.scale("tiny").data / "ids-sst-dev.csv"
+    (_, twice), = predict.stream([one, one, other], "sst", file, "dev")
+    alone = [next(predict.stream([member], "sst", file, "dev"))[1] for member in (one, other)]
+    assert np.allclose(twice, (2 * alone[0] + alone[1]) / 3)
+
+
+def test_weights_that_are_not_here_come_with_the_command_that_makes_them(finished, capsys):
+    key = records.load_all(scale="tiny", name="C2")[0]["key"]
+    assert cli.main(["predict", key, "--out", "nowhere"]) == 2
+    told = capsys.readouterr().err
+    assert "minbert train C2 --scale tiny --seed" in told and "--set 'epochs=1'" in told and "--out FOLDER" in told
+    assert cli.main(["predict", "no-such-run", "--out", "nowhere"]) == 2
+    assert "no run's key" in capsys.readouterr().err
+
+
+def test_a_file_of_any_length_takes_the_same_memory(finished, tmp_path, monkeypatch):
+    """Four times the rows, and less than a few hundred bytes for each more: nothing that grows is kept."""
+    _, folders = finished
+    monkeypatch.setattr(predict, "CHUNK", 100)
+    monkeypatch.setattr(predict.Trained, "predict", lambda self, task, examples: np.full((len(examples), 5), 0.2))
+    peaks = {}
+    for rows in (2_000, 8_000):
+        file = tmp_path / f"{rows}.csv"
+        lines = (f"{i}\tid{i:020}\tAnother film about film number {i} , and a long one .\t{i % 5}" for i in range(rows))
+        file.write_text("\tid\tsentence\tsentiment\n" + "\n".join(lines) + "\n")
+        tracemalloc.start()
+        argument = [str(folders[0]), "--task", "sst", "--split", "dev", "--file", str(file), "--out", str(tmp_path / "out")]
+        assert cli.main(["predict", *argument]) == 0
+        peaks[rows] = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert len(list(read_submission(tmp_path / "out/sst-dev-output.csv"))) == 8_000
+    assert abs(peaks[8_000] - peaks[2_000]) < 300_000, peaks
+
+
+# ---- one model of several: by their weights, by their lessons
+
+
+def test_a_weight_average_is_a_finished_run(finished, tmp_path):
+    _, folders = finished
+    names = [str(folder) for folder in folders]
+    assert cli.main(["ensemble", *names, "--average", str(tmp_path / "mean")]) == 0
+    mean, one, other = (predict.Trained(folder).model.state_dict() for folder in (tmp_path / "mean", *folders))
+    assert all(torch.allclose(mean[name], (one[name] + other[name]) / 2, atol=1e-7) for name in mean)
+    record = records.load(tmp_path / "mean/result.json")
+    again = predict.Trained(tmp_path / "mean").predict("sst", read_rows("sst", "dev", home.scale("tiny").data).examples)
+    assert np.allclose(again, records.predictions(record)["dev"]["sst"], atol=1e-6)
+    assert cli.main(["ensemble", names[0], str(tmp_path / "mean"), "--scale", "tiny", "--task", "sst"]) == 0  # it may join
+
+
+def test_soft_labels_reach_the_student_and_its_loss_is_cross_entropy_with_them(finished, capsys):
+    place, folders = finished
+    names = [str(folder) for folder in folders]
+    assert cli.main(["ensemble", *names, "--scale", "tiny", "--task", "sst", "--replacement", "--teach", "two"]) == 0
+    assert "soft_labels=two" in capsys.readouterr().out
+    soft = np.load(place / "teachers/two/sst-train.npy")
+    rows = read_rows("sst", "train", home.scale("tiny").data)
+    assert soft.shape == (len(rows), 5) and np.allclose(soft.sum(1), 1, atol=1e-5)
+    about = json.loads((place / "teachers/two/sst-train.json").read_text())
+    taught = [next(f for f in folders if records.load(f / "result.json")["key"] == key) for key in about["members"]]
+    mean = np.mean([predict.Trained(folder).predict("sst", rows.examples[:20]) for folder in taught], axis=0)
+    assert np.allclose(soft[:20], mean, atol=1e-5)
+
+    made = prepare(system("C2", "tiny", **SMALL, soft_labels="two"))
+    made.model.eval()
+    batch = made.train["sst"].batch([3, 50, 7])
+    assert np.allclose(batch.labels.numpy(), soft[[3, 50, 7]])
+    outputs = made.model(batch)
+    log_p = outputs.detach().double().numpy()
+    log_p = log_p - np.log(np.exp(log_p).sum(1, keepdims=True))
+    by_hand = -(soft[[3, 50, 7]] * log_p).sum(1).mean()
+    assert task_loss(outputs, batch).item() == pytest.approx(by_hand, abs=1e-5)
+    assert isinstance(made.dev["sst"].labels[0].item(), int)  # dev is scored by what people said
+    record = run(system("C2", "tiny", **SMALL, soft_labels="two"))
+    assert record["config"]["soft_labels"] == "two" and record["scores"]["sst"] > 0
+
+
+def test_soft_labels_of_another_file_are_refused(finished):
+    place, folders = finished
+    predict.teach({"sst": [folders[0]]}, "one")
+    with pytest.raises(MinbertError, match="names another teacher"):
+        predict.teach({"sst": folders}, "one")
+    path = place / "teachers/one/sst-train.json"
+    path.write_text(path.read_text().replace(json.loads(path.read_text())["sha256"], "0" * 16))
+    with pytest.raises(MinbertError, match="was made of another file"):
+        prepare(system("C2", "tiny", **SMALL, soft_labels="one"))
+    with pytest.raises(MinbertError, match="ensemble RUN … --teach none"):
+        prepare(system("C2", "tiny", **SMALL, soft_labels="none"))
+
+
+@pytest.mark.parametrize(("task", "outputs", "soft"), [("qqp", [0.3, -2.0], [0.9, 0.2]), ("sts", [3.1, 0.4], [2.75, 1.5])])
+def test_soft_labels_of_pairs_by_hand(task, outputs, soft):
+    from minbert_lib.text.batching import Batch
+
+    batch = Batch(task, *[None] * 3, torch.tensor(soft), torch.arange(2))
+    p = 1 / (1 + np.exp(-np.array(outputs)))
+    y = np.array(soft)
+    by_hand = {"qqp": -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean(), "sts": ((np.array(outputs) - y) ** 2).mean()}[task]
+    assert task_loss(torch.tensor(outputs), batch).item() == pytest.approx(by_hand, rel=1e-5)
