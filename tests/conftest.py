@@ -12,6 +12,10 @@ import pytest
 REPO = Path(__file__).resolve().parents[1]
 
 
+def pytest_addoption(parser):
+    parser.addoption("--all-notebooks", action="store_true", help="what is tested with a few notebooks, with every one: an hour and more")
+
+
 def pytest_configure():
     """Real data beside the checkout count as MINBERT_HOME, as they do in continuous integration."""
     beside = REPO.parent / "shared" / "home"

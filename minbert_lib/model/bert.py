@@ -124,6 +124,11 @@ class BertLayer(nn.Module):
         return self.output(wide, hidden)
 
 
+def takes(function, name):
+    """Has it an argument of this name? A learner's own layer or attention may lack what only saves time."""
+    return name in inspect.signature(function).parameters
+
+
 class BertModel(nn.Module):
     def __init__(self, config, attention=None, layer=BertLayer, embeddings=BertEmbeddings):
         """`attention`, `layer` and `embeddings` may be a learner's own."""
@@ -156,8 +161,9 @@ class BertModel(nn.Module):
         layers = self.layers if layers is None else layers
         hidden = embedded
         for number, layer in enumerate(layers, 1):
-            hidden = layer(hidden, mask, first_only=True) if first_only and number == len(layers) else layer(hidden, mask)
-        return hidden
+            short = first_only and number == len(layers) and takes(layer.forward, "first_only")
+            hidden = layer(hidden, mask, first_only=True) if short else layer(hidden, mask)
+        return hidden[:, :1] if first_only else hidden
 
     def pool(self, hidden):
         """The [CLS] vector through a linear layer and tanh: (B, L, D) → (B, D)."""
@@ -165,7 +171,7 @@ class BertModel(nn.Module):
 
     def use_attention(self, attention):
         """Let every head use this function. One without a `dropout` argument runs without attention dropout."""
-        takes_dropout = "dropout" in inspect.signature(attention).parameters
+        takes_dropout = takes(attention, "dropout")
         for module in self.modules():
             if isinstance(module, MultiHeadAttention):
                 module.attention = attention

@@ -4,6 +4,7 @@ import math
 
 import torch
 
+from ..model.bert import takes
 from .judge import Wrong, compare
 
 
@@ -30,25 +31,28 @@ def linear(weights, name, x):
 def heads_spec(weights, heads, twist=""):
     """The forward pass of multi-head attention, one head after the other, as a function of hidden and mask."""
 
-    def forward(hidden, mask=None):
-        batch, length, width = hidden.shape
+    def forward(hidden, mask=None, queries=None):
+        asked = hidden if queries is None or twist == "queries ignored" else queries
+        batch, length, width = asked.shape
         names = {
             "keys twice": ("key", "key", "value"),
             "values as keys": ("query", "value", "value"),
             "one projection": ("query",) * 3,
         }
-        q, k, v = (linear(weights, name, hidden) for name in names.get(twist, ("query", "key", "value")))
+        names = names.get(twist, ("query", "key", "value"))
+        sources = (asked, hidden, hidden)
+        q, k, v = (linear(weights, name, source) for name, source in zip(names, sources))
         if twist == "no projection":
-            q, k, v = hidden, hidden, hidden
+            q, k, v = sources
         if twist == "no bias":
-            q, k, v = (linear(weights, name, hidden) - weights[f"{name}.bias"] for name in ("query", "key", "value"))
+            q, k, v = (x - weights[f"{name}.bias"] for x, name in zip((q, k, v), names))
         count = 1 if twist == "one head" else heads
         d, done = width // count, []
         cut = _cuts(twist, count, d)
         for h in range(count):
             scores = cut(q, h) @ cut(k, h).transpose(1, 2) / math.sqrt(width if twist == "wide root" else d)
             if mask is not None and twist != "no mask":
-                may = mask[:, :, None] if twist == "mask queries" else mask[:, None, :]
+                may = mask[:, :length, None] if twist == "mask queries" else mask[:, None, :]
                 scores = scores.masked_fill(~may if twist != "inverted" else may, -1e9)
             done.append(scores.softmax(-1) @ cut(v, h))
         if twist == "merged askew":
@@ -83,6 +87,7 @@ HEADS_MISTAKES = {
     "queries, keys and values are all made by the query layer": "one projection",
     "query, key and value are not applied: hidden itself is attended to": "no projection",
     "the biases of query, key and value have no effect": "no bias",
+    "`queries` has no effect: where it is given, the query layer works on it": "queries ignored",
 }
 
 
@@ -130,9 +135,12 @@ def check_multi_head(answer):
             answer, shape, {k: v for n in ("query", "key", "value") for k, v in linear_shapes(n, width, width).items()}
         )
         mistakes = {message: heads_spec(weights, heads, twist) for message, twist in HEADS_MISTAKES.items()}
+        cases = hidden_cases(width)
+        if takes(module.forward, "queries"):  # a layer asks so for [CLS] alone
+            cases += [{**case, "queries": 1 - case["hidden"][:, :1]} for case in cases if "mask" in case]
         right += compare(
-            lambda hidden, mask=None, module=module: module(hidden, mask),
-            hidden_cases(width),
+            lambda hidden, mask=None, *queries, module=module: module(hidden, mask, *queries),
+            cases,
             heads_spec(weights, heads),
             mistakes,
         )

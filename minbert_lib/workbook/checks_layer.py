@@ -3,8 +3,9 @@
 import torch
 import torch.nn.functional as F
 
+from ..model.bert import takes
 from .checks_bert import build, config, heads_spec, hidden_cases, linear, linear_shapes
-from .judge import Wrong, compare
+from .judge import Wrong, compare, differs
 
 
 def norm(weights, name, x, eps):
@@ -131,4 +132,14 @@ def check_layer(answer):
     train = build(answer, config(hidden_dropout_prob=0.5, attention_probs_dropout_prob=0.0), wanted)[0].train()
     if torch.allclose(train(case), module(case)):
         raise Wrong("dropout is missing: config.hidden_dropout_prob, before each addition (AddNorm has it)")
-    return right + 1
+    return right + 1 + (_check_first_only(module) if takes(module.forward, "first_only") else 0)
+
+
+def _check_first_only(module):
+    """Training asks for the first word alone; an answer that ignores the wish gives all words, the first among them."""
+    for case in hidden_cases(12):
+        hidden, mask = case["hidden"], case.get("mask")
+        got, expected = module(hidden, mask, first_only=True), module(hidden, mask)[:, :1]
+        if differs(got[:, :1], expected):
+            raise Wrong("with first_only=True the first word's vector is another than without: it still looks at all words")
+    return 1

@@ -73,8 +73,12 @@ def yours(name):
         return exercise.library()
     try:
         answer = keep.rebuild(name, EXERCISES, kept)
+        verdict = judge(exercise.check, answer)  # once more: it may stand on another answer of hers, changed since
+        reason = "" if verdict.state == "right" else verdict.message
     except Exception as error:  # her code: anything may happen, and the notebook goes on
-        show(Note("note", f"{name}: the library's own, because yours could not be run again ({type(error).__name__}: {error})"))
+        reason = f"{type(error).__name__}: {error}"
+    if reason:
+        show(Note("note", f"{name}: the library's own, because yours does not pass any more: {reason}"))
         return exercise.library()
     keep.used(name)
     show(Note("right", f"{name}: yours, as it passed on {kept[name].get('when', 'an earlier day')}"))

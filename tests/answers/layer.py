@@ -74,6 +74,7 @@ WRONG = [
     ("dropout is missing", plain(("self.dropout(self.dense(x))", "self.dense(x)"))),
     ("lack attention.self.query.weight", but(('"self": M', '"heads": M'), ('["self"]', '["heads"]'))),
     ("intermediate.dense.weight has shape", plain(("self.intermediate.dense = nn.Linear(config.hidden_size, config.intermediate_size)", "self.intermediate.dense = nn.Linear(config.hidden_size, config.hidden_size)"))),
+    ("still looks at all words", but(("mask=None):", "mask=None, first_only=False):\n        hidden, mask = (hidden[:, :1], None) if first_only else (hidden, mask)"))),
     ("returns None", but(("return self.output(wide, middle)", "self.output(wide, middle)"))),
     ("changes its input `hidden` in place", but(("        attended =", "        hidden += 0.1\n        attended ="))),
 ]

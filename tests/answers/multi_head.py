@@ -24,6 +24,24 @@ CALL = "scaled_dot_product_attention(q, k, v, mask)"
 
 but = edits_of(BASE)
 
+ASKING = '''
+class MultiHeadAttention(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        for name in ("query", "key", "value"):
+            setattr(self, name, nn.Linear(config.hidden_size, config.hidden_size))
+
+    def heads(self, x):
+        return x.unflatten(-1, (self.config.num_attention_heads, -1)).transpose(1, 2)
+
+    def forward(self, hidden, mask=None, queries=None):
+        q = self.heads(self.query(hidden if queries is None else queries))
+        k, v = self.heads(self.key(hidden)), self.heads(self.value(hidden))
+        out = F.scaled_dot_product_attention(q, k, v, None if mask is None else mask[:, None, None])
+        return out.transpose(1, 2).flatten(2)
+'''
+asking = edits_of(ASKING)
 
 WRONG = [
     ("all heads are one", but(("self.heads = config.num_attention_heads", "self.heads = 1"))),
@@ -45,6 +63,7 @@ WRONG = [
     ("lack query.weight", but(("query", "to_query"))),
     ("inherits from nn.Module", but(("(nn.Module)", ""))),
     ("its shape is (2, 3, 4, 4); (2, 4, 12) is wanted", but(("out.transpose(1, 2).reshape(B, L, D)", "out"))),
+    ("`queries` has no effect", asking(("hidden if queries is None else queries", "hidden"))),
     ("two different answers", but((CALL, "F.dropout(" + CALL + ", 0.1)"))),
 ]
 
@@ -70,23 +89,7 @@ class MultiHeadAttention(nn.Module):
             done.append(self.dropout(scores.softmax(-1)) @ v)
         return torch.cat(done, dim=-1)
 ''',
-    '''
-class MultiHeadAttention(nn.Module):
-    def __init__(self, config):
-        super().__init__()
-        self.config = config
-        for name in ("query", "key", "value"):
-            setattr(self, name, nn.Linear(config.hidden_size, config.hidden_size))
-
-    def heads(self, x):
-        return x.unflatten(-1, (self.config.num_attention_heads, -1)).transpose(1, 2)
-
-    def forward(self, hidden, mask=None, queries=None):
-        q = self.heads(self.query(hidden if queries is None else queries))
-        k, v = self.heads(self.key(hidden)), self.heads(self.value(hidden))
-        out = F.scaled_dot_product_attention(q, k, v, None if mask is None else mask[:, None, None])
-        return out.transpose(1, 2).flatten(2)
-''',
+    ASKING,
     '''
 def split(x, heads):
     return torch.stack(x.chunk(heads, dim=-1), dim=1)
