@@ -106,12 +106,18 @@ class RunConfig:
                 near = difflib.get_close_matches(name, kinds, 3)
                 raise MinbertError(f"there is no setting called {name!r}" + (f": did you mean {', '.join(near)}?" if near else ""))
         fixed = {name: _fit(name, value, kinds[name]) for name, value in changes.items()}
+        for name, value in fixed.items():
+            _check_parts(name, value, kinds[name])
         return dataclasses.replace(self, **fixed).checked()
 
     def of(self, task, name):
         """A setting for one task."""
         value = getattr(self, name)
         return value.get(task, getattr(DEFAULTS, name)) if isinstance(value, dict) else value
+
+    def _dropouts(self):
+        for name in ("hidden_dropout", "attention_dropout", "head_dropout"):
+            yield from ((name, rate) for rate in _values(getattr(self, name)) if rate is not None)
 
     @property
     def scored(self):
@@ -121,16 +127,18 @@ class RunConfig:
         """Itself, or a MinbertError that names the two settings that contradict each other."""
         for what, tasks in (("tasks", self.tasks), ("score_on", self.score_on)):
             for task in tasks:
-                if task not in TASKS:
+                if task not in tuple(TASKS):
                     raise MinbertError(f"{what}: there is no task called {task!r}; tasks are {', '.join(TASKS)}")
         pairs = [task for task in self.scored if TASKS[task].is_pair]
         for wrong, why in (
             (not self.tasks, "tasks is empty: name at least one"),
             (self.scale not in SCALES, f"scale={self.scale!r}: it is one of {', '.join(SCALES)}"),
-            (self.epochs < 1, f"epochs={self.epochs}: at least one"),
-            (self.max_length < 8, f"max_length={self.max_length}: at least 8"),
+            (not 1 <= self.epochs <= 10_000, f"epochs={self.epochs}: at least one, at most 10,000"),
+            (not 0 <= self.seed < 2**32, f"seed={self.seed}: from 0 to {2**32 - 1:,}"),
+            (not 8 <= self.max_length <= 10_000, f"max_length={self.max_length}: at least 8, at most 10,000"),
             (any(size < 1 for size in _values(self.batch_size)), f"batch_size={self.batch_size}: at least 1"),
             (not self.lr > 0, f"lr={self.lr}: above zero"),
+            *((not 0 <= rate < 1, f"{name}={rate}: from 0 to below 1") for name, rate in self._dropouts()),
             (not set(self.tasks) <= set(self.scored), f"score_on={self.score_on} leaves out one of tasks={self.tasks}"),
             (self.surgery not in ("none", "watch", "pcgrad"), f"surgery={self.surgery!r}: 'none', 'watch' or 'pcgrad'"),
             (self.optimizer not in ("own", "torch"), f"optimizer={self.optimizer!r}: 'own' or 'torch'"),
@@ -179,8 +187,10 @@ def _fit(name, value, default):
         if isinstance(value, bool):
             return value
     elif isinstance(default, float) or name == "hidden_dropout":
-        if isinstance(value, (int, float)) and not isinstance(value, bool) or value is None and "dropout" in name:
-            return None if value is None else float(value)
+        if value is None and name.startswith(("hidden", "attention")):
+            return None
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300:  # so neither nan nor inf
+            return float(value)
     elif isinstance(default, int):
         if isinstance(value, int) and not isinstance(value, bool) or name == "own_layers" and value == "all":
             return value
@@ -188,9 +198,31 @@ def _fit(name, value, default):
         return value
     elif default is None and (value is None or isinstance(value, str)):
         return value
+    return _refuse(name, value, default)
+
+
+def _check_parts(name, value, default):
+    """What is inside a dictionary or a tuple is of the right kind too; it stays as it was written, as the key depends on it."""
+    if isinstance(value, dict) and name not in FREE:
+        for task, item in value.items():
+            if task not in TASKS:
+                raise MinbertError(f"{name}: there is no task called {task!r}; tasks are {', '.join(TASKS)}")
+            if name in ("limit", "dev_limit") and (type(item) is not int or item < 1):
+                raise MinbertError(f"{name}={value!r}: a number of rows for each task, at least 1")
+            if name in BY_TASK:
+                _fit(name, item, default)
+                _check_parts(name, item, default) if not isinstance(item, dict) else _refuse(name, value, default)
+    elif isinstance(value, tuple):
+        kind = (int, float) if name == "betas" else str
+        if not all(isinstance(item, kind) and not isinstance(item, bool) for item in value) or name == "betas" and len(value) != 2:
+            _refuse(name, value, default)
+
+
+def _refuse(name, value, default):
     raise MinbertError(f"{name}={value!r} is not of the right kind (it is {default!r} by default)")
 
 
+FREE = ("smart_options", "bregman_options", "pretrain")  # dictionaries of other names than the tasks'
 BY_TASK = ("features", "hidden_layers", "activation", "head_dropout", "batch_size", "task_weights", "smart", "bregman")
 DEFAULTS = RunConfig()
 
