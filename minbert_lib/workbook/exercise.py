@@ -1,0 +1,25 @@
+"""What an exercise is: where it stands, how hard it is, its equation and hints, its check and the library's own answer."""
+
+import importlib
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Exercise:
+    name: str
+    where: str  # the notebook
+    difficulty: int  # 1 a warm-up … 5 an evening
+    minutes: int
+    equation: str  # LaTeX, in the symbols of the code
+    hints: tuple  # a nudge, then more concrete help; the third step is the library's own source
+    check: object
+    reference: str  # module:name, imported when needed
+
+    def library(self):
+        module, name = self.reference.split(":")
+        return getattr(importlib.import_module(module), name)
+
+    def markdown(self):
+        """The line and the equation that open the exercise in its notebook."""
+        dots = "●" * self.difficulty + "○" * (5 - self.difficulty)
+        return f"**Exercise** `{self.name}` · difficulty {dots} · {self.minutes} minutes\n\n$${self.equation}$$"
