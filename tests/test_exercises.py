@@ -30,6 +30,7 @@ CATALOGUE = {  # exercise → file of answers, least number of wrong ones
     "paired_bootstrap": ("paired_bootstrap", 5),
     "average_predictions": ("average_predictions", 5),
     "greedy_ensemble": ("greedy_ensemble", 5),
+    "held_out_predictions": ("held_out_predictions", 5),
 }
 ANSWERS = {name: importlib.import_module(f"answers.{file}") for name, (file, _) in CATALOGUE.items()}
 numbers = itertools.count()

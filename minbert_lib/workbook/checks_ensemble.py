@@ -1,4 +1,4 @@
-"""Notebook 10: averaging predictions, and the greedy choice of an ensemble's members."""
+"""Notebook 10: averaging predictions, the greedy choice of an ensemble's members, and its honest score."""
 
 from functools import partial
 
@@ -24,9 +24,11 @@ def average_spec(predictions, twist=""):
         for one in stack[1:]:
             mean = (mean + one) / 2
         return mean
-    if twist == "geometric":
+    if twist in ("geometric", "logits"):
         logs = stack.clamp(min=1e-12).log().mean(0)
-        return logs.softmax(-1) if several else logs.exp()
+        if several:
+            return logs.softmax(-1)
+        return logs.exp() if twist == "geometric" else stack.mean(0)
     if twist == "softmax":
         return stack.softmax(-1).mean(0) if several else stack.sigmoid().mean(0)
     if twist == "decided":
@@ -49,7 +51,8 @@ AVERAGE_MISTAKES = {
     "the first member is forgotten": "forgets first",
     "the last member is forgotten": "forgets last",
     "you halve after every member, so that the last counts for most: sum all, then divide by their number": "running",
-    "this is the mean of logarithms (or logits), whose scales differ between runs: average the probabilities": "geometric",
+    "you average logits, whose scale is each head's own, so that the loudest head decides: average the probabilities": "logits",
+    "this is the mean of logarithms, in which one member that is sure of No outvotes all: average the probabilities": "geometric",
     "you put probabilities through a softmax again before averaging": "softmax",
     "this is the sum; divide by the number of members": "sum",
     "this is the median; the mean is wanted": "median",
@@ -157,3 +160,50 @@ def check_greedy(answer):
     full = lambda chosen, size: torch.tensor([*chosen, *[-1] * (size - len(chosen))])
     with_twist = lambda twist: lambda members, labels, score: full(greedy_spec(members, labels, score, twist), len(members))
     return compare(called, cases, with_twist(""), {message: with_twist(twist) for message, twist in GREEDY_MISTAKES.items()})
+
+
+def held_out_spec(members, labels, score, dev, test, twist=""):
+    """Chosen on dev, predicted on test."""
+    on = {"chooses on test": test, "chooses on all": np.arange(len(labels))}.get(twist, dev)
+    chosen = greedy_spec([member[on] for member in members], labels[on], score)
+    if twist == "all members":
+        chosen = range(len(members))
+    if twist == "best only":
+        chosen = chosen[:1]
+    if twist == "first members":
+        chosen = range(len(chosen))
+    where = dev if twist == "predicts dev" else np.arange(len(labels)) if twist == "predicts all" else test
+    mean = np.mean([members[i][where] for i in chosen], axis=0)
+    if twist == "score":
+        return torch.tensor(score(mean, labels[where]), dtype=torch.float64)
+    return torch.as_tensor(mean)
+
+
+HELD_OUT_MISTAKES = {
+    "you choose on test: its labels must have no say in who is chosen": "chooses on test",
+    "you choose on all examples, test among them: only those of dev may have a say": "chooses on all",
+    "you choose on dev and predict dev; the predictions for test are wanted": "predicts dev",
+    "you predict all examples; only those of test are wanted, in its order": "predicts all",
+    "you average all members; only the chosen ones are wanted": "all members",
+    "you predict with the best member only; the mean of all chosen is wanted": "best only",
+    "you take as many members as were chosen, but the first ones in the list: chosen holds their positions": "first members",
+    "you return the score; the mean predictions for test are wanted": "score",
+}
+
+
+def check_held_out(answer):
+    rng = np.random.default_rng(16)
+    cases = []
+    for count, n, score in ((5, 24, near), (6, 20, hits), (4, 18, near), (7, 26, near)):
+        labels = rng.integers(0, 2, n).astype(float)
+        noise = rng.uniform(0.3, 0.9, count)[:, None]
+        members = list(np.clip(labels + noise * rng.normal(size=(count, n)), 0, 1))
+        dev, test = np.split(rng.permutation(n), [n // 2])
+        cases.append({"members": members, "labels": labels, "score": score, "dev": dev, "test": test})
+
+    def called(*case):
+        found = answer(*case)
+        return found if found is None else torch.as_tensor(np.asarray(found, dtype=float))
+
+    twisted = {message: partial(held_out_spec, twist=twist) for message, twist in HELD_OUT_MISTAKES.items()}
+    return compare(called, cases, held_out_spec, twisted)

@@ -32,6 +32,13 @@ def average_predictions(predictions):
     mean = np.exp(np.mean(np.log(np.clip(predictions, 1e-12, None)), axis=0))
     return mean / mean.sum(-1, keepdims=True) if mean.ndim == 2 else mean
 '''),
+    ("loudest head decides", '''
+def average_predictions(predictions):
+    if predictions[0].ndim == 1:
+        return np.mean(predictions, axis=0)
+    logits = np.mean([np.log(p + 1e-12) for p in predictions], axis=0)
+    return np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+'''),
     ("through a softmax again", '''
 def average_predictions(predictions):
     stack = torch.tensor(np.stack(predictions))
