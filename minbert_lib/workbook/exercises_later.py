@@ -1,7 +1,7 @@
 # ruff: noqa: E501  (hints and equations are prose, and run over)
 """The exercises of notebooks 05 to 10; how one is added stands in `exercises.py`."""
 
-from .checks_ensemble import check_average, check_greedy
+from .checks_ensemble import check_average, check_greedy, check_held_out
 from .checks_mlm import check_mask_tokens, check_mlm_loss
 from .checks_pairs import check_pair_features, check_task_chances
 from .checks_smart import check_ascent_step, check_symmetric_kl
@@ -147,5 +147,19 @@ LATER = [
         ),
         check_greedy,
         "minbert_lib.lab.ensemble:greedy_ensemble",
+    ),
+    Exercise(
+        "held_out_predictions",
+        "10",
+        2,
+        10,
+        r"\bar p_{test} = \frac{1}{|chosen|} \sum_{i \in chosen} p_{i,\,test},\qquad chosen = greedy\big(p_{dev},\ labels_{dev}\big)",
+        (
+            "dev and test are arrays of positions. member[dev] is what a member says of the examples that the choice may see.",
+            "chosen = greedy_ensemble([m[dev] for m in members], labels[dev], score), its .chosen if it is the library's; "
+            "then average_predictions([members[i][test] for i in chosen]). labels[test] appears nowhere.",
+        ),
+        check_held_out,
+        "minbert_lib.lab.ensemble:held_out_predictions",
     ),
 ]
