@@ -46,7 +46,8 @@ import torch
 from minbert_lib import home
 from minbert_lib.lab import figures, published, run, system, tiny
 from minbert_lib.lab.pretraining import pretrained
-from minbert_lib.learn.pretrain import Text, at_step
+from minbert_lib.learn.pretrain import at_step
+from minbert_lib.text.lines import Text
 from minbert_lib.model import BertConfig, BertModel
 from minbert_lib.model.mlm import MaskedLM, fill, pseudo_perplexity
 from minbert_lib.text import Tokenizer, read_rows

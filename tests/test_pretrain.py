@@ -11,10 +11,11 @@ from minbert_lib.errors import MinbertError
 from minbert_lib.lab import pretraining
 from minbert_lib.lab.config import RunConfig
 from minbert_lib.learn import checkpoint
-from minbert_lib.learn.pretrain import Pretrainer, Text, at_step, masked_score
+from minbert_lib.learn.pretrain import Pretrainer, at_step, masked_score
 from minbert_lib.model import BertConfig, BertModel
 from minbert_lib.model.mlm import MaskedLM
 from minbert_lib.text import Tokenizer
+from minbert_lib.text.lines import Text
 
 SHAPE = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64, max_position_embeddings=40)
 WORDS = "the a film story is was not very good bad dull funny king queen sees hears and but . ,".split()

@@ -8,10 +8,11 @@ import torch
 
 from minbert_lib.home import scale
 from minbert_lib.lab import tiny
-from minbert_lib.learn.pretrain import Text, masked_score
+from minbert_lib.learn.pretrain import masked_score
 from minbert_lib.model import BertModel
 from minbert_lib.model.mlm import MaskedLM, fill, pseudo_perplexity
 from minbert_lib.text import Tokenizer
+from minbert_lib.text.lines import Text
 from minbert_lib.text.sample import corpus
 from minbert_lib.text.sample_words import KINDS
 

@@ -19,10 +19,11 @@ from ..errors import MinbertError
 from ..files import locked, sha256, unpacked, write_atomic
 from ..home import home, scale
 from ..learn.precision import choose
-from ..learn.pretrain import Pretrainer, Text, at_step
+from ..learn.pretrain import Pretrainer, at_step
 from ..model import weights
 from ..model.mlm import MaskedLM
 from ..text import TASKS, Tokenizer, read_rows
+from ..text.lines import Text
 from ..text.masking import HOW, REPLACE
 from . import records
 

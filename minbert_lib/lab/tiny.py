@@ -19,9 +19,10 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from ..files import write_atomic
-from ..learn.pretrain import Pretrainer, Text, masked_score
+from ..learn.pretrain import Pretrainer, masked_score
 from ..model import BertConfig, BertModel
 from ..model.mlm import MaskedLM
+from ..text.lines import Text
 from ..text.sample import corpus
 from ..text.tokenizer import SPECIALS, Tokenizer
 

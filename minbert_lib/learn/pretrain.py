@@ -4,9 +4,6 @@ Notable choices:
 - Step n is a function of the seed and n alone: which lines, which words are hidden, which units are dropped. So a run resumes
   bit for bit on a CPU, and, as the rate is constant after the warm-up, a run of 500 steps is the beginning of every longer one.
 - The weights are kept at chosen steps: one pre-training run serves a whole curve of accuracy against steps.
-- A line is one sequence, "[CLS] line [SEP]"; a line with a tab is two, "[CLS] a [SEP] b [SEP]". A word after a second tab says
-  how the two are related, and [CLS] is asked for it: what next-sentence prediction was to the first BERT. `packed` joins
-  lines to rows of full length instead: no padding, but words see their neighbours' sentences.
 - A fresh head may learn alone for its first `head_steps`, so that its ignorance does not shake the encoder.
 """
 
@@ -15,15 +12,12 @@ import math
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from ..errors import MinbertError
 from ..files import write_atomic
 from ..model.mlm import mlm_loss
-from ..text.batching import POOL, pad
 from ..text.masking import IGNORE, continuing, mask_tokens, never_hidden
-from ..text.tokenizer import truncate
 from . import checkpoint
 from .adamw import AdamW
 from .groups import parameter_groups
@@ -31,68 +25,6 @@ from .precision import autocast
 
 HEAD_RATE = 1e-3  # of a head that learns alone
 CHECKPOINT_SECONDS = 120
-
-
-class Text:
-    """Lines as rows of ids, in batches of like length; which batch step n reads is a function of the seed and n."""
-
-    def __init__(self, lines, tokenizer, max_length=128, packed=False):
-        self.tokenizer = tokenizer
-        rows = pack(lines, tokenizer, max_length) if packed else per_line(lines, tokenizer, max_length)
-        self.ids, self.types, relation = zip(*rows) if rows else ((), (), ())
-        self.relation = torch.tensor(relation)  # (n,) the word that [CLS] is asked for, or −100
-        if not self.ids:
-            raise MinbertError("there is no text to pre-train on: every line is empty")
-        self.lengths = np.array([len(row) for row in self.ids])
-        self._order = {}
-
-    def __len__(self):
-        return len(self.ids)
-
-    def batch(self, step, batch_size, seed=0):
-        """(ids, mask, types), each (B, L), of step 0, 1, …: every row once before any comes again."""
-        index = self.index(step, batch_size, seed)
-        return pad([self.ids[i] for i in index], [self.types[i] for i in index], self.tokenizer.pad_id)
-
-    def index(self, step, batch_size, seed=0):
-        """Which rows a step reads."""
-        passes, position = divmod(step, math.ceil(len(self) / batch_size))
-        if (passes, batch_size, seed) not in self._order:
-            self._order = {(passes, batch_size, seed): self._plan(batch_size, np.random.default_rng([seed, 7, passes]))}
-        return self._order[passes, batch_size, seed][position]
-
-    def _plan(self, size, rng):
-        order = rng.permutation(len(self))
-        pools = [order[start : start + size * POOL] for start in range(0, len(order), size * POOL)]
-        order = np.concatenate([pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools])
-        batches = [order[start : start + size] for start in range(0, len(order), size)]
-        return [batches[number] for number in rng.permutation(len(batches))]
-
-
-def per_line(lines, tokenizer, max_length):
-    """Every line as (ids, types, relation)."""
-    parts = [(line.split("\t") + ["", ""])[:3] for line in lines]
-    first, second, words = (tokenizer.encode(column) for column in zip(*parts)) if parts else ((), (), ())
-    cls, sep, room = tokenizer.cls_id, tokenizer.sep_id, max_length - 3
-    rows = []
-    for u, v, word in zip(first, second, words):
-        if v:
-            v = truncate(v, max(room // 2, room - len(u)))
-            u = truncate(u, room - len(v))
-            types = [0] * (len(u) + 2) + [1] * (len(v) + 1)
-            rows.append(([cls, *u, sep, *v, sep], types, word[0] if word else IGNORE))
-        elif u:
-            u = truncate(u, max_length - 2)
-            rows.append(([cls, *u, sep], [0] * (len(u) + 2), IGNORE))
-    return rows
-
-
-def pack(lines, tokenizer, max_length):
-    """All lines end to end, a [SEP] after each, cut into rows of `max_length`."""
-    coded = tokenizer.encode([" ".join(line.split("\t")[:2]) for line in lines])
-    stream = [number for ids in coded if ids for number in (*ids, tokenizer.sep_id)]
-    parts = [stream[start : start + max_length - 1] for start in range(0, len(stream), max_length - 1)]
-    return [([tokenizer.cls_id, *part], [0] * (len(part) + 1), IGNORE) for part in parts]
 
 
 class Pretrainer:
