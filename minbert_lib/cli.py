@@ -1,16 +1,15 @@
 """The command line: `minbert COMMAND`, or `python -m minbert_lib COMMAND`.
 
-A command is one function here and one `add(...)` in `parser()`. The function imports its room when it is
+A command is one function here and one entry of `options.COMMANDS`. The function imports its room when it is
 called, so that `minbert --help` answers at once, does the work by calling into that room, and returns an exit
 status (None is 0). Its docstring is the description in --help. A MinbertError becomes one line and status 2;
 any other exception is a bug and keeps its traceback.
 """
 
-import argparse
-import inspect
 import os
 import sys
 
+from . import options
 from .errors import MinbertError
 
 
@@ -217,115 +216,7 @@ def badges(args):
 
 
 def parser():
-    top = argparse.ArgumentParser(
-        prog="minbert",
-        description="Build, fine-tune and measure BERT. Give a command and --help to learn more about it.",
-    )
-    from . import __version__
-
-    top.add_argument("--version", action="version", version=f"minbert {__version__}")
-    commands = top.add_subparsers(metavar="COMMAND", required=True)
-
-    def add(function, summary):
-        """The sub-command called like the function; its options are added to what this returns."""
-        sub = commands.add_parser(
-            function.__name__,
-            help=summary,
-            description=inspect.cleandoc(function.__doc__),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
-        sub.set_defaults(function=function)
-        return sub
-
-    add(doctor, "what this machine can do, what is missing, and the remedy")
-
-    sub = add(data, "which data and weights are here, and fetch the rest")
-    sub.add_argument("--get", action="store_true", help="fetch what is absent or damaged")
-    sub.add_argument("names", nargs="*", metavar="NAME", help="some of it only (default: what this scale needs)")
-    sub.add_argument("--source", action="append", metavar="URL", help="a folder on a server to fetch from instead (repeatable)")
-
-    scales = dict(choices=("tiny", "mini", "base"), help="which model and data (default: MINBERT_SCALE, else what this machine can)")
-    sub = add(systems, "every system of the reports: published and own scores")
-    sub.add_argument("--scale", choices=("tiny", "mini", "base"), help="whose records (default: mini)")
-    sub.add_argument("--csv", action="store_true", help="as CSV, first column the row's id")
-
-    sub = add(train, "run one system, with any switch changed, and record it")
-    sub.add_argument("name", metavar="NAME", help="a system's name; `minbert systems` lists them")
-    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a switch (repeatable)")
-    sub.add_argument("--scale", **scales)
-    sub.add_argument("--seed", type=int, default=0, help="default: %(default)s")
-    sub.add_argument("--out", metavar="FOLDER", help="keep record, weights and checkpoints here")
-    sub.add_argument("--again", action="store_true", help="run it even if it is recorded")
-    sub.add_argument("--tensorboard", metavar="FOLDER", help="write TensorBoard's event files here too")
-    sub.add_argument("--max-memory", type=int, metavar="MB", help="cut batches into parts that fit; the same numbers")
-
-    sub = add(sweep, "run a system at many settings and seeds")
-    sub.add_argument("name", metavar="NAME", help="a system's name; `minbert systems` lists them")
-    sub.add_argument("--grid", action="append", default=[], metavar="NAME=V1,V2", help="an axis (repeatable)")
-    sub.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="the same for all runs (repeatable)")
-    sub.add_argument("--seeds", default="0", metavar="0,1,2", help="default: %(default)s")
-    sub.add_argument("--scale", **scales)
-    sub.add_argument("--random", type=int, metavar="N", help="N random draws in place of the whole grid")
-    sub.add_argument("--search-seed", type=int, default=0, metavar="S", help="seed of the draws (default: %(default)s)")
-    sub.add_argument("--workers", type=int, default=1, metavar="N", help="processes on this machine (default: %(default)s)")
-    sub.add_argument("--ray", metavar="ADDRESS", help="run on a Ray cluster; 'local' starts one here")
-    sub.add_argument("--plan", action="store_true", help="say what it would take, and start nothing")
-
-    sub = add(predict, "write the course's submission files with a finished run, or several averaged")
-    sub.add_argument("runs", nargs="+", metavar="RUN", help="folders or keys of finished runs, or one ensemble's folder")
-    sub.add_argument("--out", required=True, metavar="FOLDER", help="write here")
-    sub.add_argument("--data", metavar="FOLDER", help="read the course's files from here (default: the scale's)")
-    sub.add_argument("--task", choices=("sst", "qqp", "sts"), help="one task only")
-    sub.add_argument("--split", choices=("dev", "test"), help="one split only")
-    sub.add_argument("--file", metavar="FILE", help="read this file; needs --task and --split")
-
-    sub = add(ensemble, "choose recorded runs to average, greedily, and say how honest the gain is")
-    sub.add_argument("runs", nargs="*", metavar="RUN", help="systems, keys or folders (default: all recorded runs)")
-    sub.add_argument("--scale", **scales)
-    sub.add_argument("--task", choices=("sst", "qqp", "sts", "cfimdb"), help="one task only (default: sst, qqp and sts)")
-    sub.add_argument("--replacement", action="store_true", help="a member may be chosen again, which weights it")
-    sub.add_argument("--limit", type=int, metavar="N", help="at most N members a task")
-    sub.add_argument("--folds", type=int, default=5, metavar="N", help="for the honest score (default: %(default)s)")
-    sub.add_argument("--out", metavar="FOLDER", help="write the submission files and ensemble.json here")
-    sub.add_argument("--teach", metavar="NAME", help="keep its predictions for the training sets: soft labels")
-    sub.add_argument("--average", metavar="FOLDER", help="write one model here, the mean of the RUNs' weights, and no more")
-
-    sub = add(bench, "measure the speed beside what people use")
-    sub.add_argument("--quick", action="store_true", help="fewer batches and rounds: within eight minutes")
-    sub.add_argument("--json", action="store_true", help="print the rows as JSON")
-    sub.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: as torch has them)")
-    sub.add_argument("--only", nargs="+", default=(), metavar="PART", help="parts whose name contains this: train, qqp, smart, …")
-
-    sub = add(figures, "rebuild the figures from records")
-    sub.add_argument("names", nargs="*", metavar="NAME", help="some figures only (default: all)")
-    sub.add_argument("--out", metavar="FOLDER", help="write here (default: figures/)")
-
-    sub = add(grade, "run all checks on a folder of submitted notebooks")
-    sub.add_argument("folder", metavar="FOLDER", help="the folder that holds the .ipynb files")
-    sub.add_argument("--out", default="grades.csv", metavar="FILE", help="default: %(default)s")
-    sub.add_argument("--seconds", type=float, default=60, metavar="S", help="limit for an answer (default: %(default)s)")
-
-    sub = add(badges, "point README's badges and the notebooks at this copy's address")
-    sub.add_argument("--address", metavar="URL", help="https://github.com/owner/name (default: the git remote's)")
-
-    sub = add(notebooks, "build, check and run the notebooks, or open them in JupyterLab")
-    what = sub.add_mutually_exclusive_group(required=True)
-    what.add_argument("--build", action="store_true", help="make each .ipynb from its script")
-    what.add_argument("--check", action="store_true", help="say where an .ipynb and its script differ")
-    what.add_argument(
-        "--run", action="store_true", help="run from top to bottom, at MINBERT_SCALE (default: tiny)"
-    )
-    what.add_argument("--lab", action="store_true", help="open JupyterLab on your own copy, in mine/")
-    sub.add_argument(
-        "names", nargs="*", metavar="NAME", help="some notebooks only: 03, or 03_adamw (default: all)"
-    )
-    sub.add_argument(
-        "--record", action="store_true", help="with --run: keep seconds and memory in data/notebooks.csv"
-    )
-    sub.add_argument(
-        "--timeout", type=int, default=1800, metavar="S", help="seconds for one cell (default: %(default)s)"
-    )
-    return top
+    return options.parser(globals())
 
 
 def main(argv=None):
