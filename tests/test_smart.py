@@ -616,7 +616,7 @@ def test_a_broken_penalty_stops_the_run_keeps_the_checkpoint_and_goes_on_from_it
         return ascend(noise, *others) * (float("nan") if len(called) == 4 else 1)
 
     monkeypatch.setattr(smart_room, "ascent_step", breaks)
-    place = r"perturbation is not finite .task sst. at step 4 .epoch 1; examples sst .*the checkpoint of step 3 is kept in"
+    place = r"perturbation is not finite .task sst. at step 4 .epoch 1; examples sst .*the state of step 3, the last good one, is kept in"
     with pytest.raises(MinbertError, match=place):
         runs.run(a_run(), out=tmp_path / "broken", progress=False)
     state, damaged = checkpoint.load(tmp_path / "broken")

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from minbert_lib.errors import MinbertError
+from minbert_lib.learn import SmartRegularizer
 from minbert_lib.learn.groups import depth_of, schedule
 from minbert_lib.learn.metrics import Means, selection_score, share_right, task_loss
 from minbert_lib.learn.surgery import joined
@@ -235,3 +236,113 @@ def test_the_share_that_is_right_in_a_batch():
     assert share_right(classes, torch.tensor([1, 1])) == 0.5
     assert share_right(classes, torch.tensor([[0.2, 0.8], [0.9, 0.1]])) == 1.0  # soft labels
     assert share_right(torch.tensor([0.3, -0.3, 2.0]), torch.tensor([1.0, 1.0, 1.0])) == pytest.approx(2 / 3)
+
+
+# what stops a step ----------------------------------------------------------------------------------------------------
+
+
+def short_of_memory(model, rows, error=torch.OutOfMemoryError("CUDA out of memory")):
+    """From here on the model takes no more than `rows` rows while it learns."""
+    embed = model.embed
+
+    def limited(batch):
+        if model.training and len(batch.input_ids) > rows:
+            raise error
+        return embed(batch)
+
+    model.embed = limited
+
+
+def learned(sets, rows=None, dtype=torch.float32, **settings):
+    torch.manual_seed(7)
+    model = model_of().to(dtype)
+    trainer = trainer_of(model, sets, **{"epochs": 2, "batch_size": 8, **settings})
+    if rows:
+        short_of_memory(model, rows)
+        with pytest.warns(UserWarning, match="going on with 2 examples at a time, same batch size"):
+            trainer.run()
+    else:
+        trainer.run()
+    return trainer
+
+
+@pytest.mark.parametrize("settings", [{}, {"sampling": "together", "surgery": "pcgrad"}])
+def test_a_gpu_that_runs_out_of_memory_goes_on_in_halves_with_the_same_numbers(sets, settings):
+    free, short = learned(sets, dtype=torch.float64, **settings), learned(sets, rows=3, dtype=torch.float64, **settings)
+    assert free.micro_batch is None and short.micro_batch == 2
+    for a, b in zip(free.model.parameters(), short.model.parameters()):
+        assert torch.allclose(a, b, rtol=1e-9, atol=1e-12)
+    for a, b in zip(free.curve, short.curve):
+        assert a == pytest.approx(b, rel=1e-6, nan_ok=True)
+    assert len(free.curve) == len(short.curve) and free.tokens == short.tokens
+
+
+def test_the_failed_tries_leave_no_trace(sets):
+    """With dropout and SMART's noise drawn: bit for bit the run that had small parts from the beginning."""
+
+    def made(micro_batch, rows=None):
+        model = model_of()
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.1
+        smart = SmartRegularizer(model, eps=1e-2, sigma=1e-2, step_size=1.0)
+        trainer = trainer_of(model, sets, batch_size=8, epochs=1, micro_batch=micro_batch, smart=smart, lr=0.01)
+        if rows:
+            short_of_memory(model, rows)
+        torch.manual_seed(7)
+        trainer.run()
+        return trainer
+
+    with pytest.warns(UserWarning, match="out of GPU memory"):
+        short = made(None, rows=4)
+    small = made(4)
+    assert short.curve == small.curve and short.history[0]["train"] == small.history[0]["train"]
+    assert all(torch.equal(a, b) for a, b in zip(short.model.parameters(), small.model.parameters()))
+
+
+def test_memory_that_cannot_be_halved_any_more_names_what_helps(sets):
+    model = model_of()
+    short_of_memory(model, 0)
+    with pytest.raises(MinbertError, match="one example at a time: lower max_length"), pytest.warns(UserWarning):
+        trainer_of(model, sets).run()
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")]
+)
+def test_elsewhere_the_knob_is_named(sets, error):
+    model = model_of()
+    short_of_memory(model, 3, error)
+    trainer = trainer_of(model, sets, lr=0.01)
+    with pytest.raises(MinbertError, match="out of memory at step 1, with 4 examples at a time: `--max-memory MB`"):
+        trainer.run()
+    trainer.micro_batch = 3
+    trainer.run()  # the knob turned, it goes on: the failed step had changed nothing
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a fault of ours"), torch.OutOfMemoryError("CUDA out of memory")])
+def test_a_step_that_is_not_taken_changes_nothing(sets, error):
+    trainer = trainer_of(model_of(), sets, sampling="together", batch_size=1)
+    trainer.update(THREE)
+    before = str(trainer.state_dict())
+    calls, embed = [], trainer.model.embed
+
+    def fails_late(batch):
+        calls.append(1)
+        if len(calls) == 3:  # two tasks have had their backward pass
+            raise error
+        return embed(batch)
+
+    trainer.model.embed = fails_late
+    with pytest.raises((RuntimeError, MinbertError)):
+        trainer.update(THREE)
+    assert str(trainer.state_dict()) == before
+    assert all(p.grad is None for p in trainer.model.parameters())
+    trainer.update(THREE)
+
+
+def test_smaller_parts_can_be_asked_for_when_a_run_goes_on(sets):
+    saved = trainer_of(model_of(), sets).state_dict()
+    trainer = trainer_of(model_of(), sets, micro_batch=2)
+    trainer.load_state_dict(saved)
+    assert trainer.micro_batch == 2

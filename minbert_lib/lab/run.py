@@ -27,6 +27,7 @@ from ..learn import checkpoint
 from ..learn.compare import NotFinite
 from ..learn.evaluate import evaluate, predict
 from ..learn.metrics import decide, means
+from ..learn.stops import KNOB, OutOfMemory, out_of_memory
 from ..model.weights import save as save_weights
 from ..text import TASKS
 from ..text.inventory import origin
@@ -78,9 +79,10 @@ def _resume(made, folder):
         print(f"minbert: {reason}; going on from the checkpoint before it", file=sys.stderr)
     if state is None:
         return
-    if state.get("key") != made.config.key():
+    if not isinstance(state, dict) or state.get("key") != made.config.key():
         raise MinbertError(f"{folder} holds a checkpoint of a run with other settings: choose another --out, or empty it")
     made.trainer.load_state_dict(state)
+    print(f"going on from step {made.trainer.step:,} of {made.trainer.total:,}", file=sys.stderr)
 
 
 def _save(made, folder):
@@ -94,16 +96,16 @@ def _drive(made, folder, progress):
     for note in made.notes if show else ():
         print(note, file=sys.stderr)
     bar = tqdm(total=trainer.total, initial=trainer.step, disable=not show, desc=made.config.name, unit="step")
-    saved, kept = time.monotonic(), trainer.step
+    saved = time.monotonic()
 
     def after_update(trainer):
-        nonlocal saved, kept
+        nonlocal saved
         bar.update()
         if trainer.curve:
             bar.set_postfix({task: f"{trainer.curve[-1].get(task, float('nan')):.3f}" for task in trainer.feeds}, refresh=False)
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
             _save(made, folder)
-            saved, kept = time.monotonic(), trainer.step
+            saved = time.monotonic()
 
     def after_epoch(trainer):
         scores = " ".join(f"{task} {value:.4f}" for task, value in trainer.history[-1]["scores"].items())
@@ -117,9 +119,13 @@ def _drive(made, folder, progress):
         _save(made, folder)
         print(f"\nstopped at step {trainer.step:,} of {trainer.total:,}; the same command goes on from there", file=sys.stderr)
         raise
-    except NotFinite as error:
-        what = f"the checkpoint of step {kept:,} is kept in {folder}" if kept else "no checkpoint had been due before it"
-        raise NotFinite(f"{error}; {what}") from None
+    except (NotFinite, OutOfMemory) as error:  # the step was not taken: all is as it was before it
+        _save(made, folder)
+        raise type(error)(f"{error}; the state of step {trainer.step:,}, the last good one, is kept in {folder}") from None
+    except Exception as error:
+        if out_of_memory(error):  # between two steps, in scoring
+            raise OutOfMemory(f"out of memory after step {trainer.step:,}: {KNOB}") from error
+        raise
 
 
 def _record(made, made_with, wall):

@@ -6,8 +6,14 @@ from contextlib import contextmanager
 
 import torch
 
+from ..errors import MinbertError
+
 KNOB = "`--max-memory MB` (or run(…, micro_batch=N)) cuts batches into parts that fit, with the same numbers; so does a lower max_length"
 SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "Unable to allocate")
+
+
+class OutOfMemory(MinbertError):
+    """Memory ran out, and nothing but the user's choice can help."""
 
 
 def out_of_memory(error):

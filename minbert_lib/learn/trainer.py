@@ -7,7 +7,7 @@ Notable choices:
   a few counters, and everything else that changes is in `state_dict`.
 - The best epoch is the one whose dev scores have the highest mean, one epoch for all tasks; its weights are kept.
 - Large batches may be cut into micro-batches with the same gradient: each part counts by its share of the examples. On a GPU that runs
-  out of memory the parts are halved and the update is taken again.
+  out of memory the parts are halved and the update is taken again. An update that fails leaves everything as it was before it.
 """
 
 import math
@@ -18,15 +18,15 @@ import warnings
 import numpy as np
 import torch
 
-from ..errors import MinbertError
 from ..model.fast import keep_memory
 from ..model.multitask import of_task
 from ..text.tasks import TASKS
-from . import groups
+from . import groups, state
 from .compare import NotFinite, has_dropout, random_state, without_dropout
 from .metrics import Means, selection_score, share_right, task_loss
 from .precision import autocast
 from .sampling import Feed, epoch_plan
+from .stops import KNOB, OutOfMemory, out_of_memory, unbroken
 from .surgery import joined
 
 POINTS = 200  # points on a loss curve of one run
@@ -84,31 +84,39 @@ class Trainer:
             self.model.train()
             while self.position < len(plan):
                 started = time.perf_counter()
-                self.update(plan[self.position])
-                self.position += 1
-                self.seconds += time.perf_counter() - started
+                with unbroken():
+                    self.update(plan[self.position])
+                    self.position += 1
+                    self.seconds += time.perf_counter() - started
                 if on_update:
                     on_update(self)
-            self._end_of_epoch()
-            self.epoch, self.position = self.epoch + 1, 0
+            scores, losses, _ = self.evaluate(self.model)
+            with unbroken():
+                self._end_of_epoch(scores, losses)
+                self.epoch, self.position = self.epoch + 1, 0
             if on_epoch:
                 on_epoch(self)
 
     def update(self, tasks):
         """One step of the optimiser on one batch of each task in `tasks`."""
-        batches = [self.feeds[task].next() for task in tasks]
         factor = groups.schedule(self.schedule, self.step, self.total, self.warmup)
         for group, rate in zip(self.optimizer.param_groups, self.base_rates):
             group["lr"] = rate * factor
-        state = random_state(self.device)
-        while True:
-            try:
-                losses = self._gradients(batches)
-                break
-            except torch.cuda.OutOfMemoryError:
-                self._halve(batches, state)
-        self.scaler.unscale_(self.optimizer)
-        norm = self._check(losses, batches)
+        before = state.moment(self)
+        batches = [self.feeds[task].next() for task in tasks]
+        try:
+            losses = self._gradients(batches)
+            self.scaler.unscale_(self.optimizer)
+            norm = self._check(losses, batches)
+        except Exception as error:
+            self.optimizer.zero_grad(set_to_none=True)
+            state.return_to(self, before)
+            if not out_of_memory(error):
+                raise
+            self._halve(batches, error)
+            batches = None
+        if batches is None:  # outside of `except`, where the error still holds on to the memory
+            return self.update(tasks)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.bregman is not None:
@@ -189,18 +197,17 @@ class Trainer:
         why = "most likely the learning rate is too high or the precision too low"
         return f"at step {self.step + 1} (epoch {self.epoch}; examples {rows}): {why}"
 
-    def _halve(self, batches, state):
-        size = min(self.micro_batch or max(map(len, batches)), max(map(len, batches)))
+    def _halve(self, batches, error):
+        size = min(self.micro_batch or math.inf, max(map(len, batches)))
+        if not isinstance(error, torch.OutOfMemoryError):  # the machine's own memory: what else runs here matters, so she chooses
+            raise OutOfMemory(f"out of memory at step {self.step + 1}, with {size} examples at a time: {KNOB}") from error
         if size == 1:
-            raise MinbertError("out of GPU memory with one example at a time: lower max_length or choose a smaller scale")
+            raise OutOfMemory("out of GPU memory with one example at a time: lower max_length or choose a smaller scale")
         self.micro_batch = size // 2
         warnings.warn(f"out of GPU memory: going on with {self.micro_batch} examples at a time, same batch size", stacklevel=2)
         torch.cuda.empty_cache()
-        torch.set_rng_state(state[0])
-        torch.cuda.set_rng_state(state[1], self.device)
 
-    def _end_of_epoch(self):
-        scores, losses, _ = self.evaluate(self.model)
+    def _end_of_epoch(self, scores, losses):
         for _, p in self.trained:
             p.requires_grad_(True)
         entry = {"epoch": self.epoch, "step": self.step, "seconds": self.seconds, "scores": scores, "dev_loss": losses}
@@ -225,36 +232,9 @@ class Trainer:
         if self.step % every == 0 or self.step == self.total:
             self.curve.append({"step": self.step, "epoch": self.epoch, "rate": factor, **self.window.taken()})
 
-    COUNTERS = ("epoch", "position", "step", "seconds", "tokens", "curve", "history", "best", "micro_batch")
-
     def state_dict(self):
         """Everything that changes over a run."""
-        return {
-            "counters": {name: getattr(self, name) for name in self.COUNTERS},
-            "means": [self.window.sums, self.running.sums],
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict(),
-            "feeds": {task: feed.state_dict() for task, feed in self.feeds.items()},
-            "penalties": [part and part.state_dict() for part in (self.smart, self.bregman)],
-            "random": list(random_state(self.device)),
-            "best_weights": self.best_weights,
-        }
+        return state.of(self)
 
-    def load_state_dict(self, state):
-        for name, value in state["counters"].items():
-            setattr(self, name, value)
-        self.window.sums, self.running.sums = state["means"]
-        self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
-        for task, feed in self.feeds.items():
-            feed.load_state_dict(state["feeds"][task])
-        for part, saved in zip((self.smart, self.bregman), state["penalties"]):
-            if part is not None:
-                part.load_state_dict(saved)
-        cpu, cuda = state["random"]
-        torch.set_rng_state(cpu)
-        if cuda is not None and self.device.type == "cuda":
-            torch.cuda.set_rng_state(cuda, self.device)
-        self.best_weights = state["best_weights"]
+    def load_state_dict(self, saved):
+        state.restore(self, saved)

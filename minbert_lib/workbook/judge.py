@@ -44,7 +44,7 @@ class Verdict:
 def judge(check, answer, seconds=SECONDS):
     """The verdict on `answer`; whatever her code does, this returns."""
     _warm_up()
-    found, printed = [], io.StringIO()
+    found, printed = [], Beginning()
     worker = threading.Thread(target=_sheltered, args=(check, answer, found), daemon=True)
     with redirect_stdout(printed):
         worker.start()
@@ -56,6 +56,14 @@ def judge(check, answer, seconds=SECONDS):
     verdict = found[0] if in_time and found else Verdict("wrong", slow)
     verdict.printed = printed.getvalue()
     return verdict
+
+
+class Beginning(io.StringIO):
+    """Keeps the beginning of what is printed: a loop that prints would fill the memory."""
+
+    def write(self, text):
+        super().write(text[: max(0, 10_000 - self.tell())])
+        return len(text)
 
 
 def _finishes(worker, seconds):
