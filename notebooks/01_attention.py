@@ -47,7 +47,7 @@ from minbert_lib.model import BertModel
 from minbert_lib.text import Tokenizer
 from minbert_lib.workbook.widgets import explore
 
-torch.manual_seed(0)
+torch.manual_seed(0);
 
 # %% [markdown]
 # ## A lookup that can hesitate

@@ -1,9 +1,9 @@
 """JupyterLab on a copy of the notebooks, and Chromium to use it as a learner does.
 
-Notable choices. The server has its own folders for settings, data and run files, a token, and goes away when nobody uses it for some
-minutes, so that a killed test leaves nothing behind. Nothing is asked of a page before its context, its session and its kernel's
-connection are there: "run all" fired earlier opens a dialog and waits for ever. All cells stay attached (`windowingMode`), so that what
-lies below the fold can be looked at too.
+Notable choices. The server has its own folders for settings, data and run files, a token, and goes away when nobody uses it for
+some minutes, so that a killed test leaves nothing behind. Nothing is asked of a page before its context, its session and its
+kernel's connection are there: "run all" fired earlier opens a dialog and waits for ever. All cells stay attached
+(`windowingMode`), so that what lies below the fold can be looked at too.
 """
 
 import json
@@ -46,10 +46,19 @@ ERRORS = """() => jupyterapp.shell.currentWidget.context.model.toJSON().cells.fl
         .map(output => `cell ${number}: ${output.ename}: ${output.evalue}`))
     .concat([...document.querySelectorAll(".jp-Notebook .jp-RenderedWidget, .jupyter-widgets")]
         .filter(node => /Error displaying widget|Error creating widget/.test(node.textContent)).map(node => node.textContent))"""
-WIDE = """() => [...document.querySelectorAll(".jp-Notebook .jp-OutputArea-output, .jp-Notebook .jp-MarkdownOutput, .jp-Notebook")]
+WIDE = """() => [...document.querySelectorAll(".jp-Notebook, .jp-OutputArea-output, .jp-MarkdownOutput")]
     .filter(node => node.scrollWidth > node.clientWidth + 1 && node.clientWidth > 0)
-    .map(node => `${node.className.split(" ").pop()}: ${node.scrollWidth} in ${node.clientWidth}: ` + node.textContent.slice(0, 60))
+    .map(node => `${node.className}: ${node.scrollWidth} in ${node.clientWidth} pixels: ${node.textContent.slice(0, 60)}`)
     .concat(document.documentElement.scrollWidth > innerWidth ? ["the page itself"] : [])"""
+NOTEBOOK = "jupyterapp.shell.currentWidget.content"
+CONTROLS = ".noUi-handle, select, input[type=checkbox], input[type=text]"
+STATE = "node => [node.getAttribute('aria-valuetext'), node.value, node.checked].join()"  # valuenow is rounded to a decimal
+CHANGED = "([box, before]) => { const now = box.querySelector('img'); return now.complete && now.src !== before; }"
+KEYS = {  # on a closed list JupyterLab takes the arrows for itself, so it is opened first
+    "DIV": [["ArrowRight"], ["ArrowLeft"], ["PageUp"], ["PageDown"]],
+    "SELECT": [[" ", "ArrowDown", "Enter"], [" ", "ArrowUp", "Enter"]],
+    "INPUT": [[" "]],
+}
 
 
 def chromium():
@@ -114,7 +123,9 @@ class Page:
     """One notebook in one tab."""
 
     def __init__(self, context, lab, path):
-        self.page, self.problems = context.new_page(), []
+        from playwright.sync_api import TimeoutError
+
+        self.page, self.problems, self.too_long = context.new_page(), [], TimeoutError
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.goto(lab.address(path), timeout=120_000)
         self.page.wait_for_function("() => window.jupyterapp !== undefined", timeout=120_000)
@@ -143,8 +154,8 @@ class Page:
 
     def find(self, text):
         """The number of the first code cell that contains a text."""
-        cells = "() => jupyterapp.shell.currentWidget.content.widgets.map(cell => [cell.model.type, cell.model.sharedModel.source])"
-        return next(number for number, (kind, source) in enumerate(self.page.evaluate(cells)) if kind == "code" and text in source)
+        cells = self.page.evaluate(f"() => {NOTEBOOK}.widgets.map(cell => [cell.model.type, cell.model.sharedModel.source])")
+        return next(number for number, (kind, source) in enumerate(cells) if kind == "code" and text in source)
 
     def cell(self, number):
         return self.page.locator(".jp-Notebook .jp-Cell").nth(number)
@@ -153,34 +164,63 @@ class Page:
         return self.cell(number).locator(".jp-Cell-outputWrapper").inner_text()
 
     def write_gap(self, number, lines):
-        """Replace a cell's lines after `def …:` by typing: what a learner's hands do. Then Shift+Enter."""
+        """Replace a cell's lines after the first by typing, as a learner's hands do; then Shift+Enter."""
         keys = self.page.keyboard
-        self.page.evaluate(f"() => {{ jupyterapp.shell.currentWidget.content.activeCellIndex = {number}; }}")
-        self.cell(number).scroll_into_view_if_needed()
+        self.page.evaluate(f"() => {{ {NOTEBOOK}.activeCellIndex = {number}; }}")
         self.cell(number).locator(".cm-content").focus()
-        keys.press("Control+Home")
-        keys.press("End")
-        keys.press("Control+Shift+End")
+        for key in ("Control+Home", "End", "Control+Shift+End"):
+            keys.press(key)
         for line in lines:
             keys.press("Enter")  # the editor indents
             keys.type(line)
         keys.press("Shift+Enter")
 
     def run_cell(self, number):
-        self.page.evaluate(f"() => {{ jupyterapp.shell.currentWidget.content.activeCellIndex = {number}; }}")
-        self.page.evaluate("() => { jupyterapp.shell.currentWidget.content.mode = 'command'; jupyterapp.shell.currentWidget.activate(); }")
+        self.page.evaluate(f"() => {{ {NOTEBOOK}.activeCellIndex = {number}; {NOTEBOOK}.mode = 'command'; }}")
+        self.page.evaluate("() => jupyterapp.shell.currentWidget.activate()")
         self.page.keyboard.press("Control+Enter")
         self.wait()
+
+    # widgets
+
+    def widgets(self):
+        """Each widget, and its controls."""
+        self.wait()
+        boxes = self.page.locator(".jp-Notebook .widget-vbox:has(img)")
+        boxes.first.wait_for()
+        return [(box, box.locator(CONTROLS).all()) for box in boxes.all()]
+
+    def label(self, control):
+        return control.evaluate("node => node.closest('.widget-inline-hbox, .widget-checkbox').textContent")
+
+    def move(self, box, control, typed="superb "):
+        """Work a control by keyboard until its picture changes: milliseconds from key to picture, or None if it never does."""
+        text = control.get_attribute("type") == "text"
+        for keys in [["Home", *typed, "Enter"]] if text else KEYS[control.evaluate("node => node.tagName")]:
+            before, state = box.locator("img").get_attribute("src"), control.evaluate(STATE)
+            control.focus()
+            for key in keys:
+                start = time.perf_counter()
+                self.page.keyboard.press(key)
+            if control.evaluate(STATE) == state:  # it stands at its end already
+                continue
+            try:
+                self.page.wait_for_function(CHANGED, arg=[box.element_handle(), before], timeout=15_000)
+                return 1000 * (time.perf_counter() - start)
+            except self.too_long:
+                self.wait()
+        return None
 
     def shoot(self, file, theme=None):
         """A picture of the whole notebook, in a theme."""
         if theme:
             self.page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
-            self.page.wait_for_timeout(500)
         size = self.page.viewport_size
-        height = self.page.evaluate("() => document.querySelector('.jp-WindowedPanel-viewport').scrollHeight + 120")
+        heights = "() => [...document.querySelectorAll('.jp-Notebook .jp-Cell')].map(cell => cell.offsetHeight)"
+        height = sum(self.page.evaluate(heights)) + 200
         self.page.set_viewport_size({"width": size["width"], "height": max(size["height"], min(height, 16_000))})
-        self.page.wait_for_timeout(300)
+        self.page.evaluate("() => { document.querySelector('.jp-Notebook .jp-WindowedPanel-outer').scrollTop = 0; }")
+        self.page.wait_for_timeout(700)  # the theme's style sheet, and the layout
         file.parent.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=file)
         self.page.set_viewport_size(size)

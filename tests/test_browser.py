@@ -1,18 +1,23 @@
 """In a learner's hands: real JupyterLab, a real browser, keys that are pressed.
 
-By default two quick notebooks are opened whole, and of every other one the widgets, in a notebook cut down to what they need.
-`make test ARGS="--all-notebooks -k browser"` opens every notebook. Pictures of what was seen are left in .work/screenshots, to be
-looked at.
+By default notebook 01 is opened whole, and of every notebook the widgets, in a notebook cut down to what they need.
+`make test ARGS="tests/test_browser.py --all-notebooks"` runs every notebook whole. Pictures of what was seen are left in
+.work/screenshots, to be looked at.
 """
 
 import os
 
 import pytest
 from lab_browser import Lab, Page, chromium
+from widget_cells import only_widgets
 
 from minbert_lib import home
 from minbert_lib.workbook import notebooks
 
+SCRIPTS = notebooks.scripts()
+WITH_WIDGETS = [path for path in SCRIPTS if "\nexplore(" in path.read_text(encoding="utf-8")]
+DARK = "JupyterLab Dark"
+HOSTILE = "<script>window.broken = 1</script><img src=x onerror='window.broken = 1'> "
 SHOTS = home.repo() / ".work/screenshots"
 
 
@@ -32,7 +37,9 @@ def browser():
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory, browser):
     folder = tmp_path_factory.mktemp("lab")
-    notebooks.prepare([path.with_suffix(".ipynb") for path in notebooks.scripts()], folder)
+    workplace = notebooks.prepare([path.with_suffix(".ipynb") for path in SCRIPTS], folder)
+    for path in WITH_WIDGETS:
+        (workplace / f"widgets_{path.stem}.ipynb").write_text(only_widgets(path.with_suffix(".ipynb")), encoding="utf-8")
     with Lab(folder) as lab:
         yield lab
 
@@ -48,6 +55,22 @@ def open_page(browser, lab):
     yield open_page
     for page in pages:
         page.close()
+
+
+def work_all(page, name):
+    """Move every control of every widget; text from outside stays text. Prints how long pictures took."""
+    times = []
+    for box, controls in page.widgets():
+        picture = box.locator("img")  # keys reach it, and it says in words what it is
+        assert picture.get_attribute("tabindex") == "0" and len(picture.get_attribute("alt")) > 15
+        for control in controls:
+            times.append(page.move(box, control))
+            assert times[-1] is not None, f"{name}: moved, nothing changed: {page.label(control)}"
+            if control.get_attribute("type") == "text":
+                page.move(box, control, HOSTILE)
+    print(f"{name}: {len(times)} controls, {min(times):.0f} to {max(times):.0f} ms from key to picture")
+    assert page.page.evaluate("() => window.broken") is None
+    assert page.errors() == [] and page.wide() == []
 
 
 RIGHT = [
@@ -71,5 +94,27 @@ def test_answers_by_keyboard(open_page):
         page.run_cell(verdict)
         assert words in page.said(verdict), page.said(verdict)
     page.shoot(SHOTS / "01_light.png")
-    page.shoot(SHOTS / "01_dark.png", "JupyterLab Dark")
+    page.shoot(SHOTS / "01_dark.png", DARK)
     assert page.errors() == []
+
+
+@pytest.mark.parametrize("script", WITH_WIDGETS, ids=lambda path: path.stem)
+def test_widgets_answer_to_keys(open_page, script):
+    page = open_page(f"notebooks/widgets_{script.stem}.ipynb")
+    page.run_all()
+    work_all(page, script.stem)
+    page.shoot(SHOTS / f"widgets_{script.stem}.png")
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_notebook_in_the_browser(open_page, script, request):
+    """Every notebook whole, as it ships."""
+    if not request.config.getoption("--all-notebooks"):
+        pytest.skip("long: asked for with --all-notebooks")
+    page = open_page(f"notebooks/{script.stem}.ipynb")
+    page.run_all(1500)
+    assert page.errors() == [] and page.wide() == []
+    page.shoot(SHOTS / f"{script.stem}_light.png", "JupyterLab Light")
+    page.shoot(SHOTS / f"{script.stem}_dark.png", DARK)
+    if script in WITH_WIDGETS:
+        work_all(page, script.stem)

@@ -1,10 +1,11 @@
 """Pictures that answer while she moves a slider.
 
-Notable choices: a picture is an `ipywidgets.Image` whose bytes are replaced (an `Output` stalls when notebooks are run without a
-browser, and is slower); only the newest wish is drawn; outside a notebook the first picture is returned as a plain figure. Works with
-ipywidgets 7 (Colab) and 8.
+Notable choices: a picture is an <img> in an `ipywidgets.HTML`, replaced as a whole (an `Output` stalls when notebooks are run
+without a browser, and is slower; an `ipywidgets.Image` has no place for the words that stand for the picture). A slider draws when
+it comes to rest. Outside a notebook the first picture is returned as a plain figure. Works with ipywidgets 7 (Colab) and 8.
 """
 
+import base64
 import html
 import io
 
@@ -23,15 +24,15 @@ def explore(draw, alt="", **controls):
     import ipywidgets as widgets
 
     boxes = {name: _control(widgets, name, spec) for name, spec in controls.items()}
-    picture = widgets.Image(value=_png(draw(**first)), format="png", layout={"max_width": "100%"})
-    note = widgets.HTML(_alt(alt))
+    picture = widgets.HTML(_img(draw(**first), alt))
+    note = widgets.HTML(_words(alt))
 
     def redraw(_):
         try:
-            picture.value = _png(draw(**{name: box.value for name, box in boxes.items()}))
-            note.value = _alt(alt)
+            picture.value = _img(draw(**{name: box.value for name, box in boxes.items()}), alt)
+            note.value = _words(alt)
         except Exception as error:  # what she typed may make no sense; say so under the last good picture
-            note.value = _alt(f"{type(error).__name__}: {error}")
+            note.value = _words(f"{type(error).__name__}: {error}")
 
     for box in boxes.values():
         box.observe(redraw, names="value")
@@ -59,11 +60,17 @@ def _control(widgets, name, spec):
     return widgets.Text(value=spec, continuous_update=False, layout={"width": "32em"}, **label)
 
 
-def _png(figure):
+def _img(figure, alt):
+    """The figure as an <img>; its size is given beforehand, so that the page does not jump while the bytes are read."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
-    return buffer.getvalue()
+    png = buffer.getvalue()
+    wide, high = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
+    return (
+        f'<img tabindex="0" alt="{html.escape(alt)}" width="{wide}" height="{high}" style="max-width:100%;height:auto" '
+        f'src="data:image/png;base64,{base64.b64encode(png).decode()}">'
+    )
 
 
-def _alt(text):
-    return f'<span style="opacity:.75;font-size:.85em">{html.escape(text)}</span>'
+def _words(text):
+    return f'<span role="status" style="opacity:.75;font-size:.85em">{html.escape(text)}</span>'
