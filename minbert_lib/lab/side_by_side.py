@@ -33,7 +33,7 @@ def train(config):
     torch.manual_seed(config.seed)
     shuffle = random.Random(config.seed)
     transformers.logging.set_verbosity_error()
-    tokenizer = transformers.BertTokenizerFast(vocab_file=str(place.weights / "vocab.txt"))
+    tokenizer = transformers.BertTokenizerFast.from_pretrained(place.weights)
     model = transformers.BertForSequenceClassification.from_pretrained(
         place.weights, num_labels=TASKS[task].classes, dtype=torch.float32
     )
