@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -225,3 +227,42 @@ def test_a_damaged_text_is_named(place):
     for name in ("bad.txt", "bad.txt.gz"):
         with pytest.raises(MinbertError, match=name):
             pretraining.text_of(str(place / name), "tiny")
+
+
+def test_ctrl_c_waits_for_the_end_of_a_step_saves_and_says_how_to_go_on(tokenizer, tmp_path, capsys):
+    whole, cut = trainer(tokenizer), trainer(tokenizer)
+    whole.run(12, tmp_path / "whole")
+    stepped = cut.optimizer.step
+
+    def interrupted_within(*arguments, **named):
+        if cut.step == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        return stepped(*arguments, **named)
+
+    cut.optimizer.step = interrupted_within
+    with pytest.raises(KeyboardInterrupt):
+        cut.run(12, tmp_path / "cut")
+    assert "stands at step 6 of 12; the same command goes on from there" in capsys.readouterr().err
+    resumed = trainer(tokenizer)
+    resumed.run(12, tmp_path / "cut")
+    assert same(resumed, whole) and resumed.curve == whole.curve
+
+
+@pytest.mark.parametrize("part", ["loss", "gradient"])
+def test_what_is_not_finite_stops_with_step_lines_and_cause_and_the_state_before(tokenizer, tmp_path, part):
+    broken = trainer(tokenizer)
+    loss_of = broken._loss
+
+    def breaks(step, head_only=False):
+        loss = loss_of(step, head_only)
+        if step == 4 and not head_only:
+            if part == "loss":
+                return loss * float("nan")
+            loss.register_hook(lambda gradient: gradient * float("inf"))
+        return loss
+
+    broken._loss = breaks
+    with pytest.raises(MinbertError, match=rf"the {part} is not finite at step 5 \(lines \[.*most likely its lr is too high"):
+        broken.run(8, tmp_path)
+    state, _ = checkpoint.load(tmp_path)
+    assert state["counters"]["step"] == 4 and all(value.isfinite().all() for value in state["model"].values())

@@ -9,6 +9,7 @@ Notable choices:
 
 import contextlib
 import math
+import sys
 import time
 from pathlib import Path
 
@@ -20,8 +21,11 @@ from ..model.mlm import mlm_loss
 from ..text.masking import IGNORE, continuing, mask_tokens, never_hidden
 from . import checkpoint
 from .adamw import AdamW
+from .compare import NotFinite
 from .groups import parameter_groups
 from .precision import autocast
+from .state import FOREIGN
+from .stops import unbroken
 
 HEAD_RATE = 1e-3  # of a head that learns alone
 CHECKPOINT_SECONDS = 120
@@ -64,12 +68,23 @@ class Pretrainer:
         keep = {int(number) for number in keep} | {steps}
         if folder and self.step == 0:
             self.resume(folder, steps)
-        saved = time.monotonic()
         self._learn_head()
         if folder and self.step == 0 and 0 in keep:
             self.save(folder)
+        try:
+            self._walk(steps, folder, keep, on_step)
+        except (KeyboardInterrupt, NotFinite):
+            if folder and self.step:
+                checkpoint.save(folder, self.state_dict())
+                print(f"\npre-training stands at step {self.step:,} of {steps:,}; the same command goes on from there", file=sys.stderr)
+            raise
+        return self.curve
+
+    def _walk(self, steps, folder, keep, on_step):
+        saved = time.monotonic()
         while self.step < steps:
-            self.update()
+            with unbroken():
+                self.update()
             if on_step:
                 on_step(self)
             if folder and self.step in keep:
@@ -77,7 +92,6 @@ class Pretrainer:
             if folder and (self.step == steps or time.monotonic() - saved > CHECKPOINT_SECONDS):
                 checkpoint.save(folder, self.state_dict())
                 saved = time.monotonic()
-        return self.curve
 
     def update(self):
         """One step of the optimiser."""
@@ -89,8 +103,13 @@ class Pretrainer:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         loss = loss.item()
-        if not math.isfinite(loss):
-            raise MinbertError(f"the loss is not finite at step {self.step + 1}: lower the pre-training's lr")
+        norm = torch.nn.utils.get_total_norm([p.grad for p in self.model.parameters() if p.grad is not None]).item()
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            rows = self.text.index(self.step, self.batch_size, self.seed)[:4].tolist()
+            raise NotFinite(
+                f"pre-training: the {'gradient' if math.isfinite(loss) else 'loss'} is not finite at step {self.step + 1} "
+                f"(lines {rows}…): most likely its lr is too high"
+            )
         self.optimizer.step()
         self.step += 1
         self.seconds += time.perf_counter() - started
@@ -154,9 +173,14 @@ class Pretrainer:
 
     def resume(self, folder, steps):
         """Go on from folder's checkpoint, unless it stands beyond `steps`."""
-        state, _ = checkpoint.load(folder)
-        if state is not None and state["counters"]["step"] <= steps:
-            self.load_state_dict(state)
+        state, damaged = checkpoint.load(folder)
+        for reason in damaged:
+            print(f"minbert: {reason}; going on from the checkpoint before it", file=sys.stderr)
+        try:
+            if state is not None and state["counters"]["step"] <= steps:
+                self.load_state_dict(state)
+        except FOREIGN as error:
+            raise MinbertError(f"{folder} holds the checkpoint of something else ({type(error).__name__}): remove it") from error
 
     COUNTERS = ("step", "seconds", "curve", "_sum", "_parts", "head_steps")
 
@@ -165,8 +189,8 @@ class Pretrainer:
         return {"counters": counters, "model": self.model.own_tensors(), "optimizer": self.optimizer.state_dict()}
 
     def load_state_dict(self, state):
-        for name, value in state["counters"].items():
-            setattr(self, name, value)
+        for name in self.COUNTERS:
+            setattr(self, name, state["counters"][name])
         self.model.load_state_dict(state["model"], strict=False)  # the tied decoder is saved once
         self.optimizer.load_state_dict(state["optimizer"])
 
