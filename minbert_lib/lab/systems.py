@@ -22,6 +22,10 @@ def _sys(like=None, **changes):
 
 PAPER_SMART = {"eps": 1e-5, "sigma": 1e-5, "step_size": 1e-3, "steps": 1}
 PUBLIC_SMART = {**PAPER_SMART, "projection": "divide"}  # what the reports' borrowed code really does; see notebook 06
+FELT_SMART = {"eps": 1e-2, "sigma": 1e-2, "step_size": 1.0, "steps": 1}  # the paper's ratios, at a size that is felt
+SMART_FORMS = (  # the public form is S8's own
+    PAPER_SMART, FELT_SMART, {**FELT_SMART, "sigma": 0.1, "direction": "random"}, {**PUBLIC_SMART, "direction": "random"},
+)  # fmt: skip
 MLM_TEXT = {"text": "sst", "steps": 2000, "lr": 5e-6, "masking": "tokens", "replace": "80/10/10"}
 MLM_WAYS = ({"lr": 1e-5}, {"lr": 1e-5, "layer_decay": 0.95}, {"lr": 5e-6})  # SerBERTus' three
 SBRRT_BREGMAN = {"momentum": True, "beta": 0.95}
@@ -160,6 +164,7 @@ _TABLE = {
     "W-proportional": (_sys(TEAM, sampling="proportional"), "tasks in proportion to their size"),
     "W-sqrt": (_sys(TEAM, sampling="sqrt"), "square-root sampling"),
     "W-annealed": (_sys(TEAM, sampling="annealed"), "annealed sampling (PALs)"),
+    "W-smart": (_sys(SST, smart=1.0, smart_options=FELT_SMART), "SMART's forms: the paper's, one that is felt, pure noise"),
     "W-domain": (
         _sys(SST, pretrain={**MLM_TEXT, "text": "critics", "lr": 1e-5}),
         "further pre-training on critics' text",
@@ -184,7 +189,8 @@ SWEEPS = {  # what moves in a row that is a sweep: grids, one below the other; r
         {"layer_decay": (1.0,), "embedding_lr": (0.0, 0.5)},
         {"layer_decay": (1.0,), "head_lr": (1.5, 2.0, 10.0, 100.0)},
     ],
-    "S8": [{"smart": (0.1, 1.0, 5.0, 10.0, 100.0)}],
+    "S8": [{"smart": (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)}],
+    "W-smart": [{"smart": (1.0, 10.0), "smart_options": SMART_FORMS}],
     "S9": [{"beside": ("none", "frozen"), "tasks": (("sst",), ("sts",))}],
     "S13": [
         {"pretrain": tuple({**MLM_TEXT, **way, "steps": n} for way in MLM_WAYS for n in (500, 2000, 8000))},

@@ -29,7 +29,7 @@ def boundary(eps=0.3, weight=5.0, K=1):
     points, labels = toy.noisy_points()
     smooth = toy.fit(points, labels, weight, UPDATES, RATE, eps=eps, sigma=eps / 3, step_size=eps, steps=K)
     figure = Figure(figsize=(7.2, 3.6), layout="none")  # a layout engine would take longer than all the rest
-    figure.subplots_adjust(left=0.07, right=0.99, bottom=0.13, top=0.91, wspace=0.1)
+    figure.subplots_adjust(left=0.085, right=0.99, bottom=0.13, top=0.91, wspace=0.1)
     for axes, model, λ in zip(figure.subplots(1, 2, sharey=True), (_plain(), smooth), (0.0, weight)):
         p = toy.landscape(model, REACH)
         axes.imshow(p, extent=[-REACH, REACH] * 2, origin="lower", cmap="PuOr", vmin=-0.5, vmax=1.5, interpolation="bilinear", aspect="auto")

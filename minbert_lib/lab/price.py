@@ -1,0 +1,118 @@
+"""What a step with SMART or Bregman costs beside a plain one: counted in passes, and measured in time and in memory.
+
+    python -m minbert_lib.lab.price SCALE      measures one SST batch at a scale, writes data/effect/price-SCALE.json
+
+Notable choices
+- A forward pass is 1 unit, a backward 2, a backward to the input alone 1. No dropout, as the paper compares: with dropout in the model every form
+  but the random-number ones runs one clean pass more.
+- Time is this process's own CPU time, all ways in turn, many rounds, the median of the ratios to the plain step of the same round: on a machine that
+  others use too, the clock on the wall measures the others.
+- Memory is what forward passes hold for a backward, counted where PyTorch saves it; parameters are left out.
+"""
+
+import json
+import statistics
+import sys
+import time
+
+import torch
+from torch.autograd.graph import saved_tensors_hooks
+
+from ..errors import MinbertError
+from ..files import write_atomic
+from ..learn import BregmanProximal, SmartRegularizer
+from .build import prepare
+from .effect import options, path_of, rounded
+from .systems import system
+
+WAYS = {  # name: (SMART's switches or None, Bregman's or None, units of a step)
+    "plain": (None, None, 3),
+    "SMART, K = 1": ({}, None, 8),
+    "SMART, K = 2": ({"steps": 2}, None, 10),
+    "direction from the clean pass": ({"direction": "clean"}, None, 7),
+    "on half of the batch": ({"share": 0.5}, None, 5.5),
+    "on a quarter": ({"share": 0.25}, None, 4.25),
+    "random noise": ({"direction": "random"}, None, 6),
+    "Bregman": (None, {}, 4),
+    "SMART and Bregman": ({}, {}, 9),
+}
+
+
+def ground(name, batch_size=32, length=32, precision="float32"):
+    """(a trainer whose feed gives the same batch for ever, {way: its two penalties}); one model serves all ways."""
+    config = system("C2", name, hidden_dropout=0.0, head_dropout=0.0, precision=precision, batch_size=batch_size, limit={"sst": 512})
+    ready = prepare(config, device="cpu")
+    data, model = ready.train["sst"], ready.model.train()
+    near = sorted(range(len(data)), key=lambda i: abs(data.lengths[i] - length))[:batch_size]
+    batch = data.batch(near)
+    ready.trainer.feeds["sst"].next = lambda: batch
+    penalties = {
+        way: (None if smart is None else SmartRegularizer(model, **{**options(1e-2), **smart}), None if bregman is None else BregmanProximal(model))
+        for way, (smart, bregman, _) in WAYS.items()
+    }
+    return ready.trainer, penalties
+
+
+class _Held:
+    """A tensor that autograd holds: counted while it does, once however often it is saved."""
+
+    def __init__(self, tensor, live):
+        storage = tensor.untyped_storage()
+        self.tensor, self.live, self.key = tensor, live, (storage.data_ptr(), storage.nbytes())
+        live[self.key] = live.get(self.key, 0) + 1
+
+    def __del__(self):
+        self.live[self.key] -= 1
+
+
+def kept(trainer):
+    """MB that forward passes of one step hold for a backward, at the moment when it is most."""
+    own, live, most = {p.untyped_storage().data_ptr() for p in trainer.model.parameters()}, {}, 0
+
+    def hold(tensor):
+        nonlocal most
+        if tensor.untyped_storage().data_ptr() in own:
+            return tensor
+        held = _Held(tensor, live)
+        most = max(most, sum(size for (_, size), count in live.items() if count))
+        return held
+
+    with saved_tensors_hooks(hold, lambda held: getattr(held, "tensor", held)):
+        trainer._losses(trainer.feeds["sst"].next())
+    return most / 2**20
+
+
+def measure(name, rounds=15, **changes):
+    """A row a way: units over the plain step's, the measured ratio with its quartiles, MB kept."""
+    trainer, penalties = ground(name, **changes)
+    times = {way: [] for way in WAYS}
+    for number in range(rounds + 2):
+        for way in WAYS:
+            trainer.smart, trainer.bregman = penalties[way]
+            begun = time.process_time()
+            trainer.update(("sst",))
+            if number >= 2:  # the first two warm up
+                times[way].append(time.process_time() - begun)
+    rows = []
+    for way in WAYS:
+        trainer.smart, trainer.bregman = penalties[way]
+        ratios = [mine / plain for mine, plain in zip(times[way], times["plain"])]
+        low, middle, high = statistics.quantiles(ratios, n=4) if rounds > 1 else ratios * 3
+        rows.append({"way": way, "counted": WAYS[way][2] / 3, "measured": middle, "low": low, "high": high, "kept_mb": kept(trainer)})
+    return rows
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise SystemExit("one scale: tiny, mini or base")
+    from .run import _device_name
+
+    try:
+        found = {"device": _device_name("cpu"), "torch": torch.__version__, "batch": 32}
+        found |= {precision: measure(sys.argv[1], precision=precision) for precision in ("float32", "bfloat16")}
+    except MinbertError as error:
+        raise SystemExit(f"minbert: {error}") from None
+    path = path_of(f"price-{sys.argv[1]}")
+    path.parent.mkdir(exist_ok=True)
+    write_atomic(path, json.dumps(rounded(found), indent=1) + "\n")
+    print(path)
