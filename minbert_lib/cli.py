@@ -182,13 +182,17 @@ def bench(args):
 def figures(args):
     """Rebuild every figure from data/runs and data/published into figures/, as SVG and PNG.
 
-    The same records give the same bytes. A figure whose records are missing says so and names the command.
+    The same records give the same bytes. A figure whose records are missing says so and names the command. README.md in that
+    folder leads from the reports' figures to ours, and from ours to the code that draws them.
     """
     from .lab import figures as room
+    from .lab.figures import index
 
     names = args.names or list(room.catalogue())
     for name in names:
         room.save(name, args.out)
+    if not args.names:
+        index.write(args.out)
     print(f"{len(names)} figures are in {args.out or 'figures/'}")
 
 
@@ -203,6 +207,19 @@ def grade(args):
     rows = grade_folder(args.folder, args.out, args.seconds)
     states = [row["state"] for row in rows]
     print(f"{args.out}: " + ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)))
+
+
+def progress(args):
+    """Exercises done, runs made and your own leaderboard, from what is recorded. --out writes the same as a web page."""
+    from .workbook.page import page
+
+    if args.out:
+        from .files import write_atomic
+
+        write_atomic(args.out, page().whole())
+        print(args.out)
+    else:
+        print(page())
 
 
 def badges(args):

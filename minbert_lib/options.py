@@ -92,6 +92,10 @@ COMMANDS = {  # name: summary, then its options; a list among them: exactly one 
         option("--out", default="grades.csv", metavar="FILE", help="default: %(default)s"),
         option("--seconds", type=float, default=60, metavar="S", help="limit for an answer (default: %(default)s)"),
     ],
+    "progress": [
+        "exercises done, runs made, your own leaderboard",
+        option("--out", metavar="FILE", help="write a web page here"),
+    ],
     "badges": [
         "point README's badges and the notebooks at this copy's address",
         option("--address", metavar="URL", help="https://github.com/owner/name (default: the git remote's)"),

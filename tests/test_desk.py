@@ -107,7 +107,7 @@ def test_progress_counts(capsys):
     space.update(check=desk.check)
     keep.run_text(CHECK, "<test check>", space)
     keep.run_text("AdamW = check('AdamW')", "<test check>", space)
-    assert f"1 yours, 1 reference, {len(EXERCISES) - 2} to come" in str(desk.progress())
+    assert f"1 yours, 1 reference, {len(EXERCISES) - 2} to come" in str(desk.summary())
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"exercises": 3}', "\x00"])

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from .. import home
 from ..errors import MinbertError
-from .desk import progress
+from .desk import summary
+from .notebooks import costs
 from .show import Note, show
 
 NEEDED = ("torch", "numpy", "pandas", "scipy", "matplotlib", "ipywidgets", "tokenizers", "safetensors", "huggingface_hub", "tqdm")
+DRIVE = Path("/content/drive")  # where Colab mounts Google Drive
 
 
 def on_colab():
@@ -41,7 +43,7 @@ def start(notebook, scale=None, drive=False):
     lines = [f"scale {chosen.name}: {chosen.title}", f"device: {_device()}", _cost(notebook, chosen.name)]
     lines.append(f"your own runs are kept in {home.home() / 'runs'}")
     show(Note("note", f"Notebook {notebook} is ready", [line for line in lines if line]))
-    show(progress())
+    show(summary())
     return chosen
 
 
@@ -60,8 +62,8 @@ def _use_drive():
         return
     from google.colab import drive
 
-    drive.mount("/content/drive")
-    os.environ["MINBERT_HOME"] = str(Path("/content/drive/MyDrive/minbert"))
+    drive.mount(str(DRIVE))
+    os.environ["MINBERT_HOME"] = str(DRIVE / "MyDrive/minbert")
 
 
 def _device():
@@ -74,14 +76,8 @@ def _device():
 
 def _cost(notebook, scale):
     """What a recorded run of this notebook took at this scale."""
-    table = home.repo() / "data/notebooks.csv"
-    if not table.is_file():
-        return ""
-    import pandas
-
-    rows = pandas.read_csv(table, dtype={"notebook": str})
-    rows = rows[rows["notebook"].str.startswith(notebook) & (rows["scale"] == scale)]
-    if rows.empty:
+    rows = [row for (name, at), row in costs().items() if name.startswith(notebook) and at == scale]
+    if not rows:
         return f"no run of this notebook at scale {scale} has been recorded yet"
-    row = rows.iloc[-1]
-    return f"a recorded run took {row['seconds'] / 60:.1f} minutes and {row['peak_mb'] / 1024:.1f} GB ({row['machine']})"
+    minutes, gigabytes = float(rows[-1]["seconds"]) / 60, float(rows[-1]["peak_mb"]) / 1024
+    return f"a recorded run took {minutes:.1f} minutes and {gigabytes:.1f} GB ({rows[-1]['machine']})"

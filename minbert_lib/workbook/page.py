@@ -1,0 +1,101 @@
+"""The progress page: exercises done, runs made, own leaderboard. Everything on it is read from what is recorded.
+
+Notable choices: one list of tables with two faces, HTML in a notebook or a file and plain text in a terminal; colours are those
+of the page around it, so that light and dark stay legible; every cell is escaped, for names and dates come from files.
+"""
+
+import html
+import math
+from dataclasses import dataclass
+
+from ..lab import board, records
+from . import keep
+from .exercises import EXERCISES
+
+MARK = {"yours": "✓ yours", "reference": "○ reference", "to come": "– to come"}
+TASKS = ("sst", "qqp", "sts", "mean")
+LATEST = 12  # runs on the page
+CELL = "text-align:left;padding:.15em .8em;border-bottom:1px solid rgba(128,128,128,.35)"
+
+
+@dataclass
+class Table:
+    title: str
+    heads: list
+    rows: list
+
+    def html(self):
+        row = lambda tag, cells: "<tr>" + "".join(f'<{tag} style="{CELL}">{html.escape(str(c))}</{tag}>' for c in cells) + "</tr>"
+        body = "".join(row("td", cells) for cells in self.rows)
+        caption = f'<caption style="text-align:left;font-weight:bold;color:inherit">{html.escape(self.title)}</caption>'
+        return f'<table style="border-collapse:collapse;margin:.8em 0">{caption}{row("th", self.heads)}{body}</table>'
+
+    def __str__(self):
+        lines = [self.heads, *self.rows]
+        widths = [max(len(str(line[place])) for line in lines) for place in range(len(self.heads))]
+        aligned = ["  ".join(f"{cell!s:<{width}}" for cell, width in zip(line, widths)).rstrip() for line in lines]
+        return "\n".join([self.title, *(f"  {line}" for line in aligned)])
+
+
+@dataclass
+class Page:
+    tables: list
+
+    def _repr_html_(self):
+        return f'<div style="color:inherit;overflow-x:auto">{"".join(table.html() for table in self.tables)}</div>'
+
+    def __repr__(self):
+        return "\n\n".join(map(str, self.tables))
+
+    def whole(self):
+        """A file of its own."""
+        head = '<meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>Progress</title>'
+        body = f'<body style="font-family:sans-serif;margin:2em"><h1>Progress</h1>{self._repr_html_()}</body>'
+        return f'<!doctype html><html lang="en">{head}{body}</html>\n'
+
+
+def page():
+    known = records.load_all([records.own_folder()])
+    return Page([exercises(), runs(known), *leaderboards(known)])
+
+
+def exercises():
+    kept = keep.load()
+    mine, reference = keep.counts(EXERCISES)
+    rows = []
+    for name, exercise in EXERCISES.items():
+        state = "yours" if name in mine else "reference" if name in reference else "to come"
+        entry = kept.get(name, {})
+        done = [entry.get("tries", ""), entry.get("hints", ""), entry.get("when", "")]
+        rows.append([exercise.where, name, "●" * exercise.difficulty, MARK[state], *done])
+    title = f"Exercises: {len(mine)} yours, {len(reference)} reference, {len(EXERCISES) - len(mine) - len(reference)} to come"
+    return Table(title, ["notebook", "exercise", "difficulty", "state", "tries", "hints", "last"], rows)
+
+
+def runs(known):
+    latest = sorted(known, key=lambda record: record.get("made") or "", reverse=True)[:LATEST]
+    rows = [
+        [one["name"], one["config"].get("scale", ""), one["config"].get("seed", ""), *_scores(one["scores"]),
+         f"{one.get('seconds') or 0:.0f}", one.get("made") or ""]
+        for one in latest
+    ]  # fmt: skip
+    title = f"Your runs: {len(known)}" + (f", the latest {LATEST}" if len(known) > LATEST else "")
+    return Table(title, ["system", "scale", "seed", *TASKS, "seconds", "made"], rows)
+
+
+def leaderboards(known):
+    """One table a scale: your systems by their mean score, over seeds, beside what the reports say of BERT-base."""
+    for scale in dict.fromkeys(record["config"].get("scale") for record in known):
+        frame = board.board(scale, [records.own_folder()])
+        frame = frame[frame["seeds"] > 0].sort_values(["mean", "sst"], ascending=False)  # one task has no mean
+        rows = []
+        for place, row in enumerate(frame.to_dict("records"), 1):
+            published = {task: row.get(f"published_{task}") for task in TASKS}
+            rows.append([place, row["system"], row["title"], row["seeds"], *_scores(row), *_scores(published)])
+        heads = ["", "system", "what", "seeds", *TASKS, *(f"published {task}" for task in TASKS)]
+        yield Table(f"Your leaderboard at {scale} scale (published scores are BERT-base's, on the real data)", heads, rows)
+
+
+def _scores(scores):
+    values = [scores.get(task) for task in TASKS]
+    return ["" if value is None or math.isnan(value) else f"{value:.3f}" for value in values]
