@@ -13,7 +13,7 @@ from ...files import write_atomic
 from ...home import repo
 from . import style
 
-ROOMS = ("baseline", "tasks", "architectures", "smart", "pretraining", "sweeps", "ensembles", "analysis", "speed", "reports")
+ROOMS = "attention baseline tasks architectures diagrams smart pretraining sweeps ensembles analysis speed reports claims".split()
 
 
 class Missing(MinbertError):
@@ -26,7 +26,7 @@ def catalogue():
     for room in ROOMS:
         if (Path(__file__).parent / f"{room}.py").is_file():
             found |= importlib.import_module(f"{__name__}.{room}").FIGURES
-    return dict(sorted(found.items()))
+    return {name: found[name] for name in sorted(found, key=lambda name: [int(part) for part in name.split("_")[:2]])}
 
 
 def draw(name):

@@ -1,9 +1,7 @@
-"""SBRRT's and SMARTCS' result tables as figures: every published row, and our runs of the same system beside it; and
-the same numbers read with care.
+"""SBRRT's and SMARTCS' result tables as figures: every published row, and our runs of the same system beside it.
 
 Notable choices: one drawing (`ladder`) for all tables: a line a system, a panel a score, diamonds for the report,
-dots for own runs. The figures of intervals and of means recomputed need no runs: they are what the printed numbers
-say of themselves.
+dots for own runs.
 """
 
 import numpy as np
@@ -84,6 +82,7 @@ def static(scale="mini"):
 
 
 def sbrrt(scale="mini"):
+    """SBRRT's second Figure 1: B1 to B4."""
     return ladder(
         SBRRT,
         ("sst", "qqp", "sts"),
@@ -95,6 +94,7 @@ def sbrrt(scale="mini"):
 
 
 def smartcs(scale="mini"):
+    """SMARTCS' Figures 2 and 8: M1 to M9."""
     return ladder(
         SMARTCS, ("sst", "qqp", "sts", "mean_norm"), "SMARTCS", "Figures 2 and 8", "SMARTCS' systems (M1–M9)", scale
     )
@@ -121,61 +121,6 @@ def smartcs_times(scale="mini"):
     axes.set(ylabel="time of an epoch / M1's", ylim=(0, None), title="What SMART, Bregman and annealing cost")
     axes.legend(fontsize=7.5)
     style.caption(figure, _about(groups, scale) + "\nDiamonds: SMARTCS' Figure 8.")
-    return figure
-
-
-def recomputed():
-    """The published means that their own parts contradict, and how far off they are."""
-    table = published.slips()
-    figure = Figure(figsize=(style.WIDE, 0.42 * len(table) + 1.5), layout="constrained")
-    axes = figure.subplots()
-    y = np.arange(len(table))[::-1]
-    axes.hlines(y, table["published_mean"], table["recomputed"], color=style.GREY, lw=1)
-    axes.plot(table["published_mean"], y, "x", color=style.RED, ms=7, label="as printed")
-    axes.plot(table["recomputed"], y, **style.PUBLISHED, label="from its parts")
-    axes.set_yticks(y, [f"{line.report}: {line.system}" for line in table.itertuples()], fontsize=8)
-    for place, line in zip(y, table.itertuples()):
-        axes.annotate(
-            f"{line.gap:+.3f}",
-            (max(line.published_mean, line.recomputed), place),
-            (8, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=7.5,
-        )
-    axes.set(
-        xlabel="mean of the three scores",
-        title="Published means that do not follow from their parts",
-        ylim=(-0.6, len(table) - 0.4),
-    )
-    axes.margins(x=0.12)
-    axes.legend(fontsize=7.5, loc="best")
-    style.caption(
-        figure, "data/published/scores.csv; off by more than rounding of the printed digits allows. No run is involved."
-    )
-    return figure
-
-
-def intervals():
-    """Every published SST dev score with the interval that 1,101 sentences allow."""
-    table = published.intervals()
-    table = table[(table["split"] == "dev") & table["sst"].notna() & (table["run"] != "")].drop_duplicates(
-        ["report", "run"]
-    )
-    table = table.sort_values(["report", "sst"])
-    figure = Figure(figsize=(style.WIDE, 4.2), layout="constrained")
-    axes = figure.subplots()
-    colours = dict(zip(sorted(table["report"].unique()), style.COLOURS))
-    for place, line in enumerate(table.itertuples()):
-        axes.vlines(place, line.sst_low, line.sst_high, color=colours[line.report], lw=3, alpha=0.35)
-        axes.plot(place, line.sst, **style.PUBLISHED)
-    for report, colour in colours.items():
-        axes.plot([], [], color=colour, lw=3, alpha=0.5, label=report)
-    axes.set_xticks(range(len(table)), table["run"], rotation=90, fontsize=6.5)
-    axes.set(ylabel=style.TASK_NAME["sst"], title="Published SST scores with their 95 % intervals")
-    axes.legend(fontsize=7.5, ncols=2, loc="lower right")
-    size = f"{published.SIZES['dev']['sst']:,} sentences"
-    style.caption(figure, f"Wilson's interval for {size}, BERT-base, by report; seeds add their own spread. No run is involved.")
     return figure
 
 
@@ -229,6 +174,4 @@ FIGURES = {
     "08_11_round_robin": sbrrt,
     "08_12_smartcs": smartcs,
     "08_13_smartcs_times": smartcs_times,
-    "08_14_means_recomputed": recomputed,
-    "08_15_intervals": intervals,
 }
