@@ -43,6 +43,7 @@ import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
+from minbert_lib.lab.figures.attention import head, looks, padding
 from minbert_lib.model import BertModel
 from minbert_lib.text import Tokenizer
 from minbert_lib.workbook.widgets import explore
@@ -128,25 +129,17 @@ scaled_dot_product_attention = check("scaled_dot_product_attention")
 # `words` words is padded to 10. With the mask its attention is what it would be alone; without, weight leaks to words that are not there.
 
 # %%
-def padding(words, use_mask):
-    torch.manual_seed(1)
-    x = torch.randn(10, 16)
-    mask = (torch.arange(10) < words) if use_mask else torch.ones(10, dtype=torch.bool)
-    weights = scaled_dot_product_attention(x, x, torch.eye(10), mask)  # with v = 1 the answer is the weights themselves
-    figure, axes = plt.subplots(figsize=(3.9, 3.3))
-    image = axes.imshow(weights[:words], cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    axes.axvline(words - 0.5, color="#D55E00", lw=2)
-    leaked = weights[:words, words:].sum(1).mean()
-    axes.set(xlabel="key (right of the line: padding)", ylabel="query", title=f"{leaked:.0%} of the weight is on padding")
-    axes.grid(False)
-    figure.colorbar(image, label="weight")
-    plt.close(figure)
-    return figure
+def padded(words, use_mask):
+    return padding(words, use_mask, scaled_dot_product_attention)  # yours, if it is right
 
 
-explore(padding, alt="Attention weights; columns right of the line are padding.", words=(1, 9, 6), use_mask=True)
+explore(padded, alt="Attention weights; columns right of the line are padding.", words=(1, 9, 6), use_mask=True)
 
 # %% [markdown]
+# ![Without the mask: a matrix of weights in which the columns right of a line, the padding, take a share.](../figures/01_1_padding.png)
+#
+# The picture is the slider's without the mask: the words right of the line are not there, and yet they have a say.
+#
 # ## Many heads
 #
 # One attention has one idea of what matters. BERT runs $H$ of them side by side: the width $D$ is cut into $H$ slices of $d = D / H$, each head attends
@@ -191,39 +184,21 @@ tokenizer = Tokenizer(scale.weights)
 bert = BertModel.from_pretrained(scale.weights).eval()
 
 
-@torch.no_grad()
 def attention_of(sentence):
     """Every head's weights for a sentence, (layers, H, L, L), and its tokens."""
-    ids = [tokenizer.cls_id, *tokenizer.encode([sentence])[0][:30], tokenizer.sep_id]
-    caught = []
-
-    def noting(q, k, v, mask=None):
-        eye = torch.eye(k.size(-2)).expand(*k.shape[:-1], k.size(-2))
-        caught.append(scaled_dot_product_attention(q, k, eye, mask)[0])
-        return scaled_dot_product_attention(q, k, v, mask)
-
-    bert.use_attention(noting)
-    bert(torch.tensor([ids]))
-    return torch.stack(caught), tokenizer.tokens(ids)
+    return looks(bert, tokenizer, sentence, scaled_dot_product_attention)
 
 
-def viewer(sentence, layer, head):
-    weights, tokens = attention_of(sentence)
-    figure, axes = plt.subplots(figsize=(5.6, 4.6))
-    image = axes.imshow(weights[layer - 1, head - 1], cmap="Blues", vmin=0, vmax=1)
-    axes.set_xticks(range(len(tokens)), tokens, rotation=60, ha="right")
-    axes.set_yticks(range(len(tokens)), tokens)
-    axes.set(xlabel="looked at", ylabel="looking", title=f"layer {layer}, head {head}")
-    axes.grid(False)
-    figure.colorbar(image, label="weight")
-    plt.close(figure)
-    return figure
+def viewer(sentence, layer, head_number):
+    return head(*attention_of(sentence), layer, head_number)
 
 
 layers, heads = bert.config.num_hidden_layers, bert.config.num_attention_heads
-explore(viewer, alt="Rows look, columns are looked at.", sentence="the film is not exactly dull .", layer=(1, layers, 1), head=(1, heads, 1))
+explore(viewer, alt="Rows look, columns are looked at.", sentence="the film is not exactly dull .", layer=(1, layers, 1), head_number=(1, heads, 1))
 
 # %% [markdown]
+# ![A matrix of weights between the words of a sentence; most of a row's weight lies on the word before.](../figures/01_2_a_head.png)
+#
 # Some heads look at the next word, some at the word before, some at punctuation or at [CLS] and [SEP]. Nobody told them to: it is what helped to fill
 # in masked words. Let us measure it. For every head: how much of its weight goes to the word before, to the word itself, to the next
 # one, and to the special tokens, over a few sentences.

@@ -213,7 +213,7 @@ def two_tasks(larger=8.0, start_x=-0.5, start_y=1.8, surgery=True):
     """The surface of two tasks, the path of the plain sum and, if wished, that of surgery; and each task's loss along them."""
     figure = plt.figure(figsize=(8.2, 3.2), layout="none")
     left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
-    figure.subplots_adjust(left=0.06, right=0.99, bottom=0.15, top=0.9, wspace=0.2)
+    figure.subplots_adjust(left=0.06, right=0.99, bottom=0.15, top=0.9, wspace=0.3)
     grid = np.stack(np.meshgrid(np.linspace(-3, 3, 61), np.linspace(-2.2, 2.4, 47)), -1).astype("float32")
     height = conflict.losses(conflict.torch.from_numpy(grid), larger).numpy()
     for task, colour in enumerate((style.BLUE, style.ORANGE)):
