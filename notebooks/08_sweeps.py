@@ -207,6 +207,8 @@ def sweep_explorer(axis, score):
 explore(sweep_explorer, alt="Scores of all recorded runs along one setting.", axis=explorer.axes_of(known), score=["sst", "qqp", "sts", "mean"])
 
 # %% [markdown]
+# ![Scores of recorded runs along one setting, lines joining means over seeds; beside them the best runs by name.](../figures/08_16_explorer.png)
+#
 # ## The reports' sweeps, run again
 #
 # From here on every picture has the reports' published points (diamonds, BERT-base) and runs of this workbook's (dots, the model that the caption names). Where

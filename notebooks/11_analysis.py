@@ -173,6 +173,8 @@ def leaf(task, page):
 explore(leaf, alt="Sentences with their true and predicted labels, the worst first.", task=["sst", "qqp", "sts"], page=(1, 8, 1))
 
 # %% [markdown]
+# ![Four sentences with their true and predicted labels, the surest mistakes first.](../figures/11_9_worst_cases.png)
+#
 # ## Any recorded run
 #
 # The same windows for every run that has been recorded at this scale, your own among them.

@@ -13,7 +13,7 @@ from ...files import write_atomic
 from ...home import repo
 from . import style
 
-ROOMS = "attention baseline tasks architectures diagrams smart pretraining sweeps ensembles analysis speed reports claims".split()
+ROOMS = "attention baseline tasks architectures diagrams smart pretraining sweeps ensembles analysis explorer speed reports claims".split()
 
 
 class Missing(MinbertError):

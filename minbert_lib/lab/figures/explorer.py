@@ -10,9 +10,10 @@ import textwrap
 import numpy as np
 from matplotlib.figure import Figure
 
+from ...home import repo
 from ...text.tasks import TASKS
-from .. import analysis, facts
-from . import style
+from .. import analysis, facts, records
+from . import Missing, style
 from .analysis import look
 from .vary import rest
 
@@ -106,3 +107,22 @@ def _said(prediction, task):
         return f"{prediction:.2f}"
     sure, chosen = analysis.confidence(prediction[None])
     return f"{chosen[0]}, {sure[0]:.0%} sure"
+
+
+def as_first_shown():
+    """What notebook 08's explorer shows first, of the runs that come with the course."""
+    known = records.load_all([repo() / "data/runs"], "tiny")
+    if not (axes := axes_of(known)):
+        raise Missing("runs that differ in one setting; run `minbert sweep C2 --scale tiny --grid lr=1e-4,1e-3`")
+    return explore_runs(known, axes[0])
+
+
+def worst_as_first_shown():
+    """Notebook 11's first page, of a run that comes with the course; its sentences are the invented ones."""
+    known = records.load_all([repo() / "data/runs"], "tiny", "C2")
+    if not known:
+        raise Missing("a run on SST; run `minbert train C2 --scale tiny`")
+    return worst(known[0], "sst")
+
+
+FIGURES = {"08_16_explorer": as_first_shown, "11_9_worst_cases": worst_as_first_shown}
