@@ -54,7 +54,7 @@ from minbert_lib.text import Tokenizer, read_rows
 from minbert_lib.text.augment import augment
 from minbert_lib.text.batching import pad
 from minbert_lib.text.masking import never_hidden
-from minbert_lib.text.sample import corpus
+from minbert_lib.text.sample_corpus import corpus
 from minbert_lib.workbook.widgets import explore
 
 pd.set_option("display.max_colwidth", 120)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 
 import pytest
 import torch
@@ -13,7 +14,8 @@ from minbert_lib.model import BertModel
 from minbert_lib.model.mlm import MaskedLM, fill, pseudo_perplexity
 from minbert_lib.text import Tokenizer
 from minbert_lib.text.lines import Text
-from minbert_lib.text.sample import corpus
+from minbert_lib.text.sample import sets
+from minbert_lib.text.sample_corpus import corpus
 from minbert_lib.text.sample_words import KINDS
 
 STEPS = 151  # of the recipe that the test walks again
@@ -44,16 +46,50 @@ def test_whatever_a_person_types_can_be_read(folder):
         assert tokenizer.decode(ids).replace(" ", "") == text.lower().replace(" ", "").replace("ï", "i").replace("é", "e")
 
 
-def test_the_recipe_leads_down_the_recorded_curve(folder, tmp_path):
-    """The same text, the same start, the same steps: the loss begins as recorded, up to the draws of dropout."""
-    trainer, _ = tiny.recipe(tmp_path)
-    assert (tmp_path / "vocab.txt").read_bytes() == (folder / "vocab.txt").read_bytes()
-    trainer.run(STEPS)
-    with open(folder / "loss.csv") as file:
-        recorded = {int(row["step"]): float(row["loss"]) for row in csv.DictReader(file)}
-    for point in trainer.curve:
-        assert point["loss"] == pytest.approx(recorded[point["step"]], rel=0.02), point
-    assert trainer.curve[-1]["loss"] < trainer.curve[0]["loss"] - 1 and max(recorded) > tiny.STEPS - 25
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """The recipe's two parts, and what lies outside: the same text, the same start."""
+    place = tmp_path_factory.mktemp("begun")
+    return place, *tiny.recipe(place)
+
+
+def recorded(path):
+    with open(path) as file:
+        return {int(row["step"]): float(row["loss"]) for row in csv.DictReader(file)}
+
+
+def test_the_recipe_leads_down_the_recorded_curve(folder, begun):
+    place, first, trainer, _ = begun
+    assert (place / "vocab.txt").read_bytes() == (folder / "vocab.txt").read_bytes()
+    curve = recorded(folder / "first.csv")
+    for point in first.run(STEPS):
+        assert point["loss"] == pytest.approx(curve[point["step"]], rel=0.02), point
+    assert first.curve[-1]["loss"] < first.curve[0]["loss"] - 1
+    assert max(curve) > tiny.FIRST_STEPS - 25 and max(recorded(folder / "loss.csv")) > tiny.STEPS - 25
+
+
+def test_the_recipe_goes_on_from_the_shipped_weights(folder, begun):
+    """Its next lines and masks cost them what the end of the recorded curve says."""
+    _, _, trainer, rest = begun
+    trainer.model.load_state_dict(MaskedLM.from_pretrained(folder).state_dict())
+    end = list(recorded(folder / "loss.csv").values())[-20:]
+    with torch.no_grad():
+        losses = [trainer._loss(step).item() for step in range(tiny.STEPS, tiny.STEPS + 40)]
+    assert sum(losses) / 40 == pytest.approx(sum(end) / 20, rel=0.1)
+    loss, right = masked_score(trainer.model, rest)
+    assert f"{right:.0%} of the hidden words of lines it has not seen (loss {loss:.2f})" in (folder / "README.md").read_text()
+
+
+def test_it_compares_the_sentences_of_the_sample_sets(folder, model):
+    """[CLS], asked as in pre-training, about pairs that it has not seen."""
+    tokenizer, rows = Tokenizer(folder), sets("qqp")["dev"]
+    text = Text(["\t".join([*row.texts, "same" if row.label else "different"]) for row in rows], tokenizer)
+    right = 0
+    for step in range(math.ceil(len(rows) / 50)):
+        with torch.no_grad():
+            first = model.hidden(*text.batch(step, 50))[:, 0]
+        right += int((model.head(first).argmax(-1) == text.relation[text.index(step, 50)]).sum())
+    assert right / len(rows) > 0.7
 
 
 def test_it_knows_its_little_world(folder, model):

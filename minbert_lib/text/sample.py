@@ -4,8 +4,8 @@
 
 They let every notebook run in minutes without a download. What the sentences say comes from `sample_films`
 and `sample_pairs`; here are the splits, the noise, the file format with its quirks (a leading space, the odd
-header of the test files), and `corpus`, the unlabelled text on which the tiny BERT is pre-trained. Only the
-standard library's `random` decides, so the files do not depend on the versions of anything else.
+header of the test files). Only the standard library's `random` decides, so the files do not depend on the
+versions of anything else. The text on which the tiny BERT is pre-trained is in `sample_corpus`.
 """
 
 import csv
@@ -21,7 +21,7 @@ from . import sample_films as films
 from . import sample_pairs as pairs
 
 SEED = 224
-SIZES = {"sst": (2000, 400, 200), "cfimdb": (400, 100, 100), "qqp": (2000, 400, 200), "sts": (1200, 300, 150)}
+SIZES = {"sst": (2000, 400, 200), "cfimdb": (800, 200, 100), "qqp": (2000, 400, 200), "sts": (1200, 300, 150)}
 SPLITS = ("train", "dev", "test")
 NAMES = {"sst": "ids-sst-{}.csv", "cfimdb": "ids-cfimdb-{}.csv", "qqp": "quora-{}.csv", "sts": "sts-{}.csv"}
 LABELS = {"sst": "sentiment", "cfimdb": "sentiment", "qqp": "is_duplicate", "sts": "similarity"}
@@ -112,56 +112,6 @@ def held_out(seed=SEED):
 
 def sentences(text):
     return [part.strip() for part in text.lower().replace(" .", " .\n").splitlines()]
-
-
-def corpus(n, seed=0):
-    """Yield n different unlabelled lines for masked-language pre-training; none holds a dev or test sentence.
-
-    Sentiment words stand in telling company (two sentences of one mind, "dull and lifeless", five stars);
-    questions and captions are followed, after a tab, by the same said otherwise. So filling the gaps teaches valence,
-    synonyms and roles.
-    """
-    rng, held, seen = random.Random(f"corpus {seed}"), held_out(), set()
-    while len(seen) < n:
-        write = rng.choices((opinion, words_of_a_kind, questions, captions, story), (38, 14, 22, 18, 8))[0]
-        parts = write(rng)
-        line = ("\t" if write in (questions, captions) else " ").join(parts)
-        if line in seen or any(not held.isdisjoint([part.lower(), *sentences(part)]) for part in parts):
-            continue
-        seen.add(line)
-        yield line
-
-
-def opinion(rng):
-    value = rng.choice((-2, -1, -1, 0, 1, 1, 2))
-    parts = [films.finish(films.sentence(rng, value)) for _ in range(rng.choice((1, 2, 2, 3)))]
-    stars = ("one star", "two stars", "three stars", "four stars", "five stars")[value + 2]
-    return parts + ([films.finish(f"{stars} .")] if rng.random() < .4 else [])
-
-
-def words_of_a_kind(rng):
-    value = rng.choice((-2, -1, 1, 2))
-    one, two = rng.sample(films.ADJECTIVES[value], 2)
-    three, thing = rng.choice(films.ADJECTIVES[-value]), rng.choice(films.KINDS + films.PARTS)
-    form = rng.choice((
-        "the {t} is {a} and {b} .", "it is a {a} , {b} {t} .", "the {t} is {a} : that is , {b} .",
-        "the {t} is {a} , not {c} .", "the {t} is not {c} but {a} .", "some call the {t} {a} , others {b} .",
-        "the {t} was once {c} ; now it is {a} , even {b} ."))
-    return [films.finish(form.format(t=thing, a=one, b=two, c=three))]
-
-
-def questions(rng):
-    meaning = pairs.question(rng)
-    return list(dict.fromkeys(pairs.say_question(rng, meaning) for _ in range(rng.choice((1, 2, 2)))))
-
-
-def captions(rng):
-    meaning = pairs.caption(rng)
-    return list(dict.fromkeys(pairs.say_caption(rng, meaning) for _ in range(rng.choice((1, 2, 2)))))
-
-
-def story(rng):
-    return [films.finish(films.plot(rng)) for _ in range(rng.choice((1, 2)))]
 
 
 if __name__ == "__main__":

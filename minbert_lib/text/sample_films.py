@@ -116,11 +116,11 @@ def plot(rng):
 
 
 def review(rng, positive):
-    """60–150 words of plot, praise and blame. The last sentence decides; most others lean its way."""
-    sign, length = (1 if positive else -1), rng.randint(55, 115)
+    """40–90 words of plot, praise and blame. The last sentence decides; most others lean its way."""
+    sign, length = (1 if positive else -1), rng.randint(30, 55)
     lines, words = [], 0
     while words < length:
-        value = rng.choice((1, 1, 2)) * (sign if rng.random() < .8 else -sign)
+        value = rng.choice((1, 1, 2)) * (sign if rng.random() < .9 else -sign)
         pick = rng.random()
         line = plot(rng) if pick < .35 else f"{clause(rng, value)} ." if pick < .7 else sentence(rng, value)
         lines.append(line)

@@ -106,7 +106,7 @@ def trip(rng, q):
 
 def near_miss(rng, q):
     """A question that differs in one thing: mostly roles swapped, else another act, person, place or kind."""
-    if rng.random() < .65 or q.ask == "order":
+    if rng.random() < .20 or q.ask == "order":
         return replace(q, a=q.b, b=q.a)
     if q.ask == "compare":
         return replace(q, act=other(rng, [pair[0] for pair in MORE], q.act))
@@ -164,7 +164,7 @@ def say_caption(rng, c):
 def alter(rng, c):
     """A caption near this one: roles swapped, some parts exchanged; now and then another scene altogether."""
     pick, fresh = rng.random(), caption(rng)
-    if pick < .30:
+    if pick < .16:
         c = replace(c, who=c.whom, whom=c.who)
     if pick < .08:
         return fresh
