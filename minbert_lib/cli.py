@@ -57,10 +57,14 @@ def notebooks(args):
 def systems(args):
     """The table of systems: every row of the five reports, its published score, and what the recorded runs here reached.
 
-    Published scores are BERT-base's. `--csv` is for machines; its first column is the row's id.
+    Published scores are BERT-base's. `--csv` is for machines; its first column is the row's id. `--write` brings SYSTEMS.md,
+    the same as a page, up to date with the records in data/runs.
     """
     from .lab import board
 
+    if args.write:
+        print(board.write(args.scale or "mini"))
+        return
     frame = board.board(args.scale or "mini")
     print(frame.to_csv(index=False, float_format="%.4f").rstrip() if args.csv else board.as_text(frame))
 
@@ -106,6 +110,8 @@ def sweep(args):
 
     axes = {name: room.values(text) for name, _, text in (axis.partition("=") for axis in args.grid)}
     fixed = dict(map(parse_setting, args.set))
+    if args.workers < 1 or not all(seed.strip().isdecimal() for seed in args.seeds.split(",")):
+        raise MinbertError(f"--workers {args.workers} --seeds {args.seeds}: at least one worker, and seeds as in 0,1,2")
     seeds = [int(seed) for seed in args.seeds.split(",")]
     where = scale(args.scale).name
     if args.random:

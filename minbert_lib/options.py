@@ -28,6 +28,7 @@ COMMANDS = {  # name: summary, then its options; a list among them: exactly one 
         "every system of the reports: published and own scores",
         option("--scale", choices=("tiny", "mini", "base"), help="whose records (default: mini)"),
         option("--csv", action="store_true", help="as CSV, first column the row's id"),
+        option("--write", action="store_true", help="bring the page SYSTEMS.md up to date"),
     ],
     "train": [
         "run one system, with any switch changed, and record it",

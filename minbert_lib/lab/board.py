@@ -1,8 +1,9 @@
 """The board: every system's published score beside our own recorded ones, at one scale.
 
-Notable choices: a system's own score is the mean over the seeds of one setting, with the sample's standard deviation; the setting is
-the system's line in the table, or where only a changed one was run (a part of QQP, say) that one, and the column `setting` says so.
-Published numbers are BERT-base's; a gap to them is a distance between models too, never a verdict.
+Notable choices: one table, as text, as CSV and as the page SYSTEMS.md. A system's own score is the mean over the seeds of one
+setting, with the sample's standard deviation; the setting is the system's line in the table, or where only a changed one was run
+(a part of QQP, say) that one, and the column `setting` says so. Published numbers are BERT-base's; a gap to them is a distance
+between models too, never a verdict.
 """
 
 import json
@@ -10,6 +11,9 @@ import json
 import numpy as np
 import pandas as pd
 
+from ..files import write_atomic
+from ..home import repo
+from ..home import scale as scale_of
 from . import published, records
 from .systems import SEEN_IN, SYSTEMS, TITLES, system
 
@@ -76,6 +80,41 @@ def as_text(frame):
         own = " ".join(f"{s} {_pm(row, s)}" for s in ("sst", "qqp", "sts", "cfimdb") if _has(row, s))
         lines.append(f"{row['row']:<5}{row['system']:<18}{row['title'][:40]:<42}{said:<26}{own:<40}{row['records']:>7}")
     return "\n".join(lines)
+
+
+PAGE = """# Every system of the five reports, beside what was reached here
+
+Written by `minbert systems --write` from the records in `data/runs`{title}; `minbert systems --csv` gives more, to machines.
+**Published scores are BERT-base's**, so a gap to them is a distance between models too. Own scores: mean over seeds ± standard
+deviation, on dev (EKJ's E3 was published on test only); a changed setting stands in brackets. `mean` takes the STS correlation r
+as it is, `mean_norm` takes (r + 1) / 2: never compare one with the other; published ones are recomputed from their parts.
+QQP's training file here is a rebuilt part of the official one. Every system runs by its name: `minbert train NAME --scale mini`.
+
+| row | system | what | published | own | gap | records | parameters, millions | minutes |
+|---|---|---|---|---|---|---|---|---|
+"""
+
+
+def page(scale="mini"):
+    """The board of the committed records as a page."""
+    lines = []
+    for _, row in board(scale, [repo() / "data/runs"]).iterrows():
+        shown = [s for s in ("sst", "qqp", "sts", "cfimdb", "mean", "mean_norm") if _has(row, f"published_{s}") or _has(row, s)]
+        said = " ".join(f"{s} {row[f'published_{s}']:.3f}" for s in shown if _has(row, f"published_{s}"))
+        own = " ".join(f"{s} {_pm(row, s)}" for s in shown if _has(row, s)) + (f" ({row['setting']})" if row["setting"] else "")
+        gap = " ".join(f"{s} {row[f'{s}_gap']:+.3f}" for s in shown if _has(row, f"{s}_gap"))
+        size = f"{row['parameters'] / 1e6:.1f}" if _has(row, "parameters") else ""
+        time = f"{row['seconds'] / 60:.0f}" if _has(row, "seconds") else ""
+        cells = (row["row"], row["system"], row["title"], said, own, gap, row["records"], size, time)
+        lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
+    return PAGE.format(title=f" ({scale_of(scale).title})") + "\n".join(lines) + "\n"
+
+
+def write(scale="mini"):
+    """Bring SYSTEMS.md up to date; → its path."""
+    path = repo() / "SYSTEMS.md"
+    write_atomic(path, page(scale))
+    return path
 
 
 def _pm(row, score):
