@@ -24,6 +24,7 @@ REMEDY = {
     errno.ENOENT: "the folder has vanished: make it again, or choose another with MINBERT_HOME or --out",
     errno.EFBIG: "the file would be larger than this system lets you write: choose another disk with MINBERT_HOME or --out",
     errno.EIO: "the disk does not take it (input/output error): choose another with MINBERT_HOME or --out",
+    errno.EEXIST: "a file of this name stands where a folder is wanted: choose another with MINBERT_HOME or --out",
     errno.ENOTDIR: "a part of this path is a file, not a folder: choose another with MINBERT_HOME or --out",
 }
 

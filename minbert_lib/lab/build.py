@@ -97,9 +97,13 @@ def soft_labels(name, rows):
     path = teacher_folder(name) / f"{rows.task}-train.npy"
     if not path.is_file():
         raise MinbertError(f"{path} is missing: `minbert ensemble RUN … --teach {name}` writes it")
-    values = np.load(path, allow_pickle=False).astype(np.float32)
     about = path.with_suffix(".json")
-    if about.is_file() and json.loads(about.read_text(encoding="utf-8"))["sha256"] != rows.sha256[:16]:
+    try:
+        values = np.load(path, allow_pickle=False).astype(np.float32)
+        made_of = json.loads(about.read_text(encoding="utf-8"))["sha256"] if about.is_file() else rows.sha256[:16]
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        raise MinbertError(f"{path} or the .json beside it is damaged ({error}): `minbert ensemble RUN … --teach {name}`") from error
+    if made_of != rows.sha256[:16]:
         raise MinbertError(f"{path} was made of another file than {rows.path}")
     if len(values) < len(rows):
         raise MinbertError(f"{path}: {len(values):,} predictions for {len(rows):,} examples")
@@ -140,10 +144,18 @@ def _fused_adamw(parts, **settings):
 def _smart(config, model):
     if not any(np.atleast_1d(list(config.smart.values()) if isinstance(config.smart, dict) else config.smart)):
         return None
-    return SmartRegularizer(model, weight=config.smart, seed=config.seed, **config.smart_options)
+    return _with_options(SmartRegularizer, "smart", config.smart_options, model, weight=config.smart, seed=config.seed)
 
 
 def _bregman(config, model):
     if not any(np.atleast_1d(list(config.bregman.values()) if isinstance(config.bregman, dict) else config.bregman)):
         return None
-    return BregmanProximal(model, weight=config.bregman, **config.bregman_options)
+    return _with_options(BregmanProximal, "bregman", config.bregman_options, model, weight=config.bregman)
+
+
+def _with_options(kind, what, options, model, **settings):
+    """A penalty with the options of a config; a name or a kind of value that it does not know is told."""
+    try:
+        return kind(model, **settings, **options)
+    except TypeError as error:
+        raise MinbertError(f"{what}_options={options}: {error}") from error

@@ -5,10 +5,10 @@ and torch take; what grows with the batch is what the backward pass needs of eve
 sentence allowed and with a reserve, so that a run stays below.
 """
 
-import json
-
 from ..errors import MinbertError
 from ..home import scale
+from ..model import BertConfig
+from ..model.weights import read_config, resolve
 
 PROCESS = 450  # MB for Python, torch and the data
 RESERVE = 1.2  # on what is counted: pieces that do not fit into the gaps others left
@@ -25,7 +25,7 @@ def needed(encoder, length, smart=False):
 
 def micro_batch(config, megabytes):
     """The largest number of examples that stays below `megabytes`, or None where the whole batch does."""
-    encoder = json.loads((scale(config.scale).weights / "config.json").read_text())
+    encoder = vars(BertConfig.from_dict(read_config(resolve(config.scale) / "config.json")))
     fixed, each = needed(encoder, config.max_length, bool(config.smart))
     sizes = config.batch_size.values() if isinstance(config.batch_size, dict) else [config.batch_size]
     rows = 2 if config.pair == "separate" else 1

@@ -77,13 +77,21 @@ def checked(options):
     if unknown := [name for name in options if name not in DEFAULTS]:
         raise MinbertError(f"pretrain has no setting {unknown[0]!r}: it has {', '.join(DEFAULTS)}")
     full = DEFAULTS | options
+    for name, value in options.items():
+        like = DEFAULTS[name]
+        kinds = (int, float, type(None)) if like is None else (int, float) if isinstance(like, float) else type(like)
+        if not isinstance(value, kinds) or isinstance(value, bool) and not isinstance(like, bool):
+            raise MinbertError(f"pretrain: {name}={value!r} is not of the right kind (it is {like!r} by default)")
     for wrong, why in (
         (full["masking"] not in HOW, f"masking={full['masking']!r}: it is one of {', '.join(HOW)}"),
         (full["replace"] not in REPLACE, f"replace={full['replace']!r}: it is one of {', '.join(REPLACE)}"),
-        (type(full["steps"]) is not int or full["steps"] < 0, f"steps={full['steps']!r}: a whole number, 0 or more"),
+        (full["steps"] < 0, f"steps={full['steps']}: a whole number, 0 or more"),
         (not 0 < full["share"] < 1, f"share={full['share']!r}: between 0 and 1"),
         (not full["lr"] > 0, f"lr={full['lr']!r}: above zero"),
-        (type(full["batch_size"]) is not int or full["batch_size"] < 1, f"batch_size={full['batch_size']!r}: at least 1"),
+        (full["batch_size"] < 1, f"batch_size={full['batch_size']}: at least 1"),
+        (full["max_length"] < 8, f"max_length={full['max_length']}: at least 8"),
+        (full["warmup"] < 0 or full["seed"] < 0, f"warmup={full['warmup']}, seed={full['seed']}: not below zero"),
+        (full["dropout"] is not None and not 0 <= full["dropout"] < 1, f"dropout={full['dropout']}: from 0 to below 1"),
     ):
         if wrong:
             raise MinbertError(f"pretrain: {why}")

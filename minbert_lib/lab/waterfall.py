@@ -145,7 +145,7 @@ def synthetic(shape, length, batch, layers, tasks=1, K=0, members=1, precision="
     labels = {"sst": torch.zeros(batch).long(), "qqp": torch.zeros(batch), "sts": torch.zeros(batch)}
 
     class Random:
-        task, batches = "random", 1
+        task, batches, state_dict = "random", 1, dict  # it stands still, so there is no state
 
         def __init__(self, task):
             self.next = lambda: Batch(task, *shared, labels[task], torch.arange(batch), "none" if task == "sst" else "cross")

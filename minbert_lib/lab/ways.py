@@ -84,6 +84,12 @@ class Feed:
         self.at = (self.at + 1) % len(self.indices)
         return self.data.batch(self.indices[self.at])
 
+    def state_dict(self):
+        return {"at": self.at}
+
+    def load_state_dict(self, state):
+        self.at = state["at"]
+
 
 class Own:
     """Call it for one update by our trainer; → the batch's loss."""

@@ -36,7 +36,7 @@ OPTIONS = {
 
 def augment(rows, options, scale, seed=0):
     """Rows with the changed examples added after the original ones."""
-    how = options.get("how")
+    how = options.get("how") if isinstance(options, dict) else options
     if how not in OPTIONS:
         raise MinbertError(f"augment: how={how!r}: it is one of {', '.join(OPTIONS)}")
     if unknown := sorted(set(options) - OPTIONS[how] - {"how"}):

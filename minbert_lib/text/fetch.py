@@ -129,6 +129,8 @@ def _receive(url, file, part, memory, progress, timeout):
             _remember(url, answer, memory)
             _copy(answer, part, have, total, file, progress, url)
             return have > 0
+    except ValueError as error:  # urllib's word for what is no address
+        raise Refused(f"{url!r} is no address ({error})") from error
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 416 and have:  # what is here does not fit what is there
@@ -200,7 +202,7 @@ def _range(answer):
 
 
 def _host(url):
-    return url.split("/")[2]
+    return (url.split("/") + ["", ""])[2] or url
 
 
 def _reason(error):

@@ -30,6 +30,8 @@ COLUMNS = ("notebook", "exercise", "state", "message")
 def grade(folder, out_csv="grades.csv", seconds_per_exercise=60, workers=None):
     """Grade every .ipynb under `folder`; write and return the rows. Only exercises that a notebook has cells for count."""
     folder = Path(folder)
+    if not 0 < seconds_per_exercise < 1e6:
+        raise MinbertError(f"{seconds_per_exercise} seconds for an answer: more than none, and fewer than a million")
     if not folder.is_dir():
         raise MinbertError(f"{folder} is not a folder: give the one that holds the submitted notebooks")
     found = sorted(path for path in folder.rglob("*.ipynb") if ".ipynb_checkpoints" not in path.parts)
