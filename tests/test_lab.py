@@ -13,6 +13,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from minbert_lib import cli
 from minbert_lib.errors import MinbertError
 from minbert_lib.lab import RunConfig, board, records, run, sweep, system
 from minbert_lib.lab.config import parse_setting
@@ -269,6 +270,20 @@ def test_a_plan_counts_before_anything_starts():
     facts = sweep.plan(configs)
     assert (facts["runs"], facts["recorded"], facts["to_do"]) == (2, 1, 1) and facts["seconds"] > 0
     assert "2 runs, 1 of them recorded" in sweep.plan_text(configs)
+
+
+def test_plan_says_runs_time_and_memory_and_starts_nothing(capsys):
+    config = small(limit={"sst": 32}, epochs=1)
+    record = run(config, progress=False)
+    fixed = [f"--set={name}={json.dumps(value)}" for name, value in {**SMALL, "limit": {"sst": 32}, "epochs": 4}.items()]
+    command = ["sweep", "C2", "--scale", "tiny", "--grid", "lr=1e-4,2e-4,3e-4", "--seeds", "0,1", "--workers", "2", "--plan", *fixed]
+    assert cli.main(command) == 0
+    said = capsys.readouterr().out
+    minutes = 6 * 4 * record["wall_seconds"] / 60  # six runs of four epochs; the record's had one
+    assert "6 runs, 0 of them recorded, 6 to do" in said
+    assert f"about {minutes:.1f} minutes of one worker ({minutes / 2:.1f} minutes with 2)" in said
+    assert f"about {2 * record['peak_memory_mb'] / 1024:.1f} GB of memory" in said
+    assert len(records.load_all([records.own_folder()])) == 1
 
 
 # ---- the board

@@ -93,12 +93,16 @@ def plan_text(configs, workers=1):
     facts = plan(configs)
     lines = [f"{facts['runs']} runs, {facts['recorded']} of them recorded, {facts['to_do']} to do"]
     if facts["to_do"] > facts["without_estimate"]:
-        hours = facts["seconds"] / 3600
-        lines.append(f"about {hours:.1f} hours of one worker ({hours / workers:.1f} with {workers}), by records of like runs")
+        one, all_of_them = _long(facts["seconds"]), _long(facts["seconds"] / workers)
+        lines.append(f"about {one} of one worker ({all_of_them} with {workers}), by records of like runs")
         lines.append(f"about {facts['peak_memory_mb'] * workers / 1024:.1f} GB of memory")
     if facts["without_estimate"]:
         lines.append(f"{facts['without_estimate']} runs are unlike any recorded one: no estimate for them")
     return "\n".join(lines)
+
+
+def _long(seconds):
+    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"
 
 
 def run_all(configs, workers=1, ray=None, progress=None):
@@ -155,21 +159,35 @@ def _worker(path):
 
 
 def _run_on_ray(configs, address):
-    """The same runs as tasks of a Ray cluster; a task whose worker is lost is taken up by another."""
+    """The same runs as tasks of a Ray cluster ("local" starts one here); Ray gives a lost worker's task to another."""
     try:
         import ray
     except ImportError as error:
         raise MinbertError("--ray needs the package ray: pip install 'minbert[ray]'") from error
-    ray.init(address=None if address == "local" else address, log_to_driver=False, ignore_reinit_error=True)
-    home = os.environ.get("MINBERT_HOME", "")
+    ray.init(address=address, log_to_driver=False, ignore_reinit_error=True)
+    try:
+        share = {"num_gpus": 1} if ray.cluster_resources().get("GPU") else {"num_cpus": 1}
+        task = ray.remote(max_retries=RESTARTS, **share)(_ray_task)
+        home = os.environ.get("MINBERT_HOME")
+        waiting = [task.remote(config.to_dict(), home) for config in configs if records.find(config) is None]
+        while waiting:
+            (done,), waiting = ray.wait(waiting)
+            try:
+                record, predictions = ray.get(done)
+            except ray.exceptions.RayError as error:  # the others go on; `run_all` counts what is missing
+                print(f"minbert: {getattr(error, 'cause', error)}", file=sys.stderr)
+                continue
+            if records.find(RunConfig.from_dict(record["config"])) is None:  # that machine has a disk of its own
+                records.save(record, predictions=predictions)
+    finally:
+        ray.shutdown()
 
-    @ray.remote(max_retries=RESTARTS)
-    def one(values):
-        if home:
-            os.environ["MINBERT_HOME"] = home
-        run(RunConfig.from_dict(values), progress=False)
 
-    ray.get([one.remote(config.to_dict()) for config in configs if records.find(config) is None])
+def _ray_task(values, home):
+    if home:
+        os.environ["MINBERT_HOME"] = home
+    record = run(RunConfig.from_dict(values), progress=False)
+    return record, records.predictions(record)
 
 
 if __name__ == "__main__":
