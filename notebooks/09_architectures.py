@@ -61,7 +61,11 @@ THREE = ("sst", "qqp", "sts")
 # SerBERTus calls CerBERTus, after the dog with three heads, lies between. The word is `beside`: a second encoder next to the first, whose vector is joined to the first one's. `"shared"` with
 # $k$ = all is SerBERTus' "multi + triple"; `"frozen"` is a static copy that never learns (S9).
 #
-# Here are all of them at width 8, where counting by hand is possible. With $W$ parameters in a layer, $E$ below and beside the layers and $T$ tasks,
+# The reports' drawings, each from its line in the table of systems; two of them differ where two lines do:
+#
+# ![Six systems drawn from the words up: shared parts grey, a task's own in its colour.](../figures/09_8_drawn.png)
+#
+# Here are all ways of sharing at width 8, where counting by hand is possible. With $W$ parameters in a layer, $E$ below and beside the layers and $T$ tasks,
 #
 # $$P(k) = E + (N - k)\,W + T\,k\,W + \text{heads} \qquad (0 \le k < N)$$
 
