@@ -6,6 +6,7 @@ import http.server
 import json
 import multiprocessing
 import os
+import random
 import signal
 import socket
 import struct
@@ -423,3 +424,18 @@ def test_the_real_files_are_what_the_manifest_says():
     for row in there:
         if row.status == "official" and row.file.rows:
             assert row.note == f"{row.file.rows:,} rows"
+
+
+def test_killed_again_and_again_at_random_moments(server, tmp_path):
+    """kill -9 in the middle of connecting, writing, remembering: what takes the file's place in the end is the file."""
+    chance, kills = random.Random(3), 0
+    while state(entry(), tmp_path).status == "absent":
+        process = child(tmp_path, server.base("slow"))
+        process.join(chance.uniform(0.05, 0.4))
+        if process.is_alive():
+            os.kill(process.pid, signal.SIGKILL)
+            kills += 1
+        process.join()
+        assert kills < 12 or process.exitcode == 0 or room.fetch(["sst"], tmp_path, [server.base("good")], manifest=(entry(),))
+    assert kills and (tmp_path / "data/ids-sst-dev.csv").read_bytes() == BODY
+    assert state(entry(), tmp_path).status == "official"
