@@ -1,0 +1,91 @@
+"""A sweep on a real Ray cluster of two workers on this machine: one is killed, and its run is taken up again.
+
+Ray Core comes with `pip install 'minbert[ray]'`, which `make test` has.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from minbert_lib.errors import MinbertError
+from minbert_lib.lab import records, sweep
+
+SMALL = {"limit": {"sst": 64}, "dev_limit": {"sst": 40}, "epochs": 8, "batch_size": 8, "precision": "float32"}
+RATES = [1e-4, 2e-4, 3e-4]
+SWEEP = """
+import json, sys
+import ray
+from minbert_lib.lab import sweep
+start = ray.init
+ray.init = lambda **how: start(**how, num_cpus=2, include_dashboard=False)  # two workers, whatever this machine has
+configs = sweep.grid("C2", {"lr": json.loads(sys.argv[1])}, **json.loads(sys.argv[2]))
+print(json.dumps([record["key"] for record in sweep.run_all(configs, ray="local")]))
+"""
+
+
+@pytest.fixture
+def own_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINBERT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MINBERT_CHECKPOINT_SECONDS", "0.2")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("HOME", str(tmp_path))  # Ray keeps a token there
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # its workers are otherwise the last to be served
+    monkeypatch.setenv("RAY_raylet_start_wait_time_s", "300")  # on a busy machine
+    return tmp_path
+
+
+def workers(driver):
+    """{pid: key of the run in its hands} of the cluster's workers, told by the lock that each holds."""
+    found = {}
+    for process in psutil.Process(driver).children(recursive=True):
+        try:
+            if process.cmdline()[:1] == ["ray::_ray_task"]:
+                for path in (Path(file.path) for file in process.open_files()):
+                    if path.name == ".lock" and path.parts[-3] == "work":
+                        found[process.pid] = path.parent.name
+        except (psutil.NoSuchProcess, psutil.AccessDenied):  # it has just ended
+            continue
+    return found
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(os.name == "nt", reason="kills a worker by a signal that Windows does not have")
+def test_a_lost_workers_run_is_taken_up_again(own_home):
+    pytest.importorskip("ray", reason="ray is not installed: pip install 'minbert[ray]'")
+    configs = sweep.grid("C2", {"lr": RATES}, **SMALL)
+    command = [sys.executable, "-c", SWEEP, json.dumps(RATES), json.dumps(SMALL)]
+    with open(own_home / "said", "w+") as said:
+        driver = subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE, stderr=said, text=True)
+        try:
+            lost, most = None, 0
+            while lost is None and driver.poll() is None:
+                time.sleep(0.05)
+                most = max(most, len(busy := workers(driver.pid)))
+                for pid, key in busy.items() if len(busy) == 2 else ():
+                    if any((records.own_folder() / "work" / key).glob("*.safetensors")):  # it has begun to learn
+                        os.kill(pid, signal.SIGKILL)
+                        lost = key
+                        break
+            assert lost and most == 2, (own_home / "said").read_text()
+            assert not list(records.own_folder().glob(f"*/*{lost}.json"))  # it was lost in the middle of its run
+            out, _ = driver.communicate(timeout=1500)
+        finally:
+            driver.kill()
+    assert driver.returncode == 0, (own_home / "said").read_text()
+    assert json.loads(out.splitlines()[-1]) == [config.key() for config in configs]
+    alone = sweep.run_all([config.with_(name="alone") for config in configs if config.key() == lost])
+    assert alone[0]["curve"] == next(r for r in records.load_all() if r["key"] == lost)["curve"]  # resumed to the same end
+
+
+def test_without_ray_the_remedy_is_named(own_home, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(MinbertError, match=r"pip install 'minbert\[ray\]'"):
+        sweep.run_all(sweep.grid("C2", {"lr": RATES}, **SMALL), ray="local")
