@@ -131,8 +131,9 @@ def forms(scale="mini"):
     runs = [run for run in records.load_all(scale=scale) if run["name"] == "W-smart"]
     if not runs:
         raise Missing(f"run `{command('W-smart', scale)}`")
-    plain = [run for run in records.load_all(scale=scale) if run["name"] in ("S8", "W-smart") and not run["config"]["smart"]]
-    plain = [run for run in plain if run["config"]["epochs"] == runs[0]["config"]["epochs"]]
+    like = [run for run in records.load_all(scale=scale) if run["name"] == "S8" and run["config"]["epochs"] == runs[0]["config"]["epochs"]]
+    plain = [run for run in like if not run["config"]["smart"]]  # S8 has the run without SMART, and the public form
+    runs += [run for run in like if run["config"]["smart"] in {run["config"]["smart"] for run in runs}]
     ways = sorted({_way(run["config"]["smart_options"]) for run in runs if run["config"]["smart"]})
     figure = Figure(figsize=(style.WIDE, 0.45 * len(ways) + 1.9), layout="constrained")
     axes = figure.subplots()
