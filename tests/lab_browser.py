@@ -193,7 +193,7 @@ class Page:
     def label(self, control):
         return control.evaluate("node => node.closest('.widget-inline-hbox, .widget-checkbox').textContent")
 
-    def move(self, box, control, typed="superb "):
+    def move(self, box, control, typed="superb ", seconds=15):
         """Work a control by keyboard until its picture changes: milliseconds from key to picture, or None if it never does."""
         text = control.get_attribute("type") == "text"
         for keys in [["Home", *typed, "Enter"]] if text else KEYS[control.evaluate("node => node.tagName")]:
@@ -205,7 +205,7 @@ class Page:
             if control.evaluate(STATE) == state:  # it stands at its end already
                 continue
             try:
-                self.page.wait_for_function(CHANGED, arg=[box.element_handle(), before], timeout=15_000)
+                self.page.wait_for_function(CHANGED, arg=[box.element_handle(), before], timeout=1000 * seconds)
                 return 1000 * (time.perf_counter() - start)
             except self.too_long:
                 self.wait()

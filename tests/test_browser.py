@@ -5,8 +5,10 @@ By default notebook 01 is opened whole, and of every notebook the widgets, in a 
 .work/screenshots, to be looked at.
 """
 
+import json
 import os
 
+import nbformat
 import pytest
 from lab_browser import Lab, Page, chromium
 from widget_cells import only_widgets
@@ -16,6 +18,7 @@ from minbert_lib.workbook import notebooks
 
 SCRIPTS = notebooks.scripts()
 WITH_WIDGETS = [path for path in SCRIPTS if "\nexplore(" in path.read_text(encoding="utf-8")]
+QUICK = [path for path in WITH_WIDGETS if not path.stem.startswith("11")]  # 11's look at runs that it makes first, for minutes
 DARK = "JupyterLab Dark"
 HOSTILE = "<script>window.broken = 1</script><img src=x onerror='window.broken = 1'> "
 SHOTS = home.repo() / ".work/screenshots"
@@ -38,7 +41,8 @@ def browser():
 def lab(tmp_path_factory, browser):
     folder = tmp_path_factory.mktemp("lab")
     workplace = notebooks.prepare([path.with_suffix(".ipynb") for path in SCRIPTS], folder)
-    for path in WITH_WIDGETS:
+    (workplace / "hostile.ipynb").write_text(json.dumps(hostile_notebook()))
+    for path in QUICK:
         (workplace / f"widgets_{path.stem}.ipynb").write_text(only_widgets(path.with_suffix(".ipynb")), encoding="utf-8")
     with Lab(folder) as lab:
         yield lab
@@ -98,12 +102,61 @@ def test_answers_by_keyboard(open_page):
     assert page.errors() == []
 
 
-@pytest.mark.parametrize("script", WITH_WIDGETS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("script", QUICK, ids=lambda path: path.stem)
 def test_widgets_answer_to_keys(open_page, script):
     page = open_page(f"notebooks/widgets_{script.stem}.ipynb")
     page.run_all()
     work_all(page, script.stem)
     page.shoot(SHOTS / f"widgets_{script.stem}.png")
+
+
+BAD_ROWS = f"""
+import os
+import pandas as pd
+from minbert_lib.lab import records
+from minbert_lib.lab.figures import explorer
+from minbert_lib.text import Example, read_rows
+from minbert_lib.workbook import check, progress, show
+from minbert_lib.workbook.widgets import explore
+bad = {HOSTILE!r}
+record = records.load_all(scale="tiny", name="C2")[0]
+explorer.look(record, "sst")  # what is kept of the true file
+class Rows:
+    examples = [Example(str(number), (bad,), 0) for number in range(100_000)]
+"""
+VIEWERS = (
+    "pd.DataFrame({bad: [bad]})",
+    "show.Note('wrong', bad, [bad], code=bad)",
+    "def accuracy(predictions, labels):\n    print(bad)\n    raise ValueError(bad)",
+    "accuracy = check('accuracy')",
+    "explorer.facts.dev_rows = lambda record, task: Rows\n"
+    "explore(lambda task, page: explorer.worst(record, task, page), alt=bad, task=['sst', bad], page=(1, 8, 1))",
+    "explore(lambda text: int(text) if '!' in text else explorer.worst(record, 'sst', 1), alt=bad + 'words', text=bad)",
+    "os.environ['MINBERT_HOME'] = 'another_home'\nrecords.save(record | {'made': bad})\nprogress()",
+)
+
+
+def hostile_notebook():
+    """Every way of showing text, with text that would like to be a program."""
+    cells = [nbformat.v4.new_code_cell(source) for source in (BAD_ROWS, *VIEWERS)]
+    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": notebooks.KERNEL})
+
+
+def test_a_sentence_with_a_script_in_it_stays_a_sentence(open_page):
+    page = open_page("notebooks/hostile.ipynb")
+    page.run_all()
+    assert page.errors() == []
+    for box, controls in page.widgets():
+        for control in controls:
+            if control.get_attribute("type") == "text":
+                page.move(box, control, typed="! ", seconds=1)  # leads to an error message, which has the text in it
+    page.wait()
+    assert page.page.evaluate("() => window.broken") is None
+    assert page.page.locator(".jp-Notebook .jp-OutputArea script").count() == 0
+    shown = page.page.locator(".jp-OutputArea").all_inner_texts()
+    assert sum("<script>window.broken = 1</script>" in text for text in shown) >= 6  # as text
+    assert page.errors() == [] and page.wide() == []
+    page.shoot(SHOTS / "hostile.png")
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
