@@ -159,6 +159,7 @@ def test_a_sentence_with_a_script_in_it_stays_a_sentence(open_page):
     page.shoot(SHOTS / "hostile.png")
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
 def test_notebook_in_the_browser(open_page, script, request):
     """Every notebook whole, as it ships."""

@@ -28,12 +28,12 @@ class Table:
         row = lambda tag, cells: "<tr>" + "".join(f'<{tag} style="{CELL}">{html.escape(str(c))}</{tag}>' for c in cells) + "</tr>"
         body = "".join(row("td", cells) for cells in self.rows)
         caption = f'<caption style="text-align:left;font-weight:bold;color:inherit">{html.escape(self.title)}</caption>'
-        return f'<table style="border-collapse:collapse;margin:.8em 0">{caption}{row("th", self.heads)}{body}</table>'
+        return f'<table style="border-collapse:collapse;margin:.8em 0">{caption}{row("th", self.heads) if self.heads else ""}{body}</table>'
 
     def __str__(self):
         lines = [self.heads, *self.rows]
         widths = [max(len(str(line[place])) for line in lines) for place in range(len(self.heads))]
-        aligned = ["  ".join(f"{cell!s:<{width}}" for cell, width in zip(line, widths)).rstrip() for line in lines]
+        aligned = ["  ".join(f"{cell!s:<{width}}" for cell, width in zip(line, widths)).rstrip() for line in lines if line]
         return "\n".join([self.title, *(f"  {line}" for line in aligned)])
 
 
@@ -73,6 +73,8 @@ def exercises():
 
 
 def runs(known):
+    if not known:
+        return Table("Your runs: none yet", [], [])
     latest = sorted(known, key=lambda record: record.get("made") or "", reverse=True)[:LATEST]
     rows = [
         [one["name"], one["config"].get("scale", ""), one["config"].get("seed", ""), *_scores(one["scores"]),
