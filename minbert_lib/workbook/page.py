@@ -28,7 +28,8 @@ class Table:
         row = lambda tag, cells: "<tr>" + "".join(f'<{tag} style="{CELL}">{html.escape(str(c))}</{tag}>' for c in cells) + "</tr>"
         body = "".join(row("td", cells) for cells in self.rows)
         caption = f'<caption style="text-align:left;font-weight:bold;color:inherit">{html.escape(self.title)}</caption>'
-        return f'<table style="border-collapse:collapse;margin:.8em 0">{caption}{row("th", self.heads) if self.heads else ""}{body}</table>'
+        heads = row("th", self.heads) if self.heads else ""
+        return f'<table style="border-collapse:collapse;margin:.8em 0">{caption}{heads}{body}</table>'
 
     def __str__(self):
         lines = [self.heads, *self.rows]
