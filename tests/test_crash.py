@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 
 from minbert_lib.errors import MinbertError
 from minbert_lib.lab import RunConfig, records
+from minbert_lib.learn import checkpoint
 from minbert_lib.workbook import keep
 
 KILLS = 50  # at random moments of training; chosen moments, figures, predictions and a download get more of their own
@@ -153,6 +155,24 @@ def test_ctrl_c_saves_and_says_how_to_go_on(whole, place, tmp_path):
                 stood, stops = found[1], stops + 1
         assert stops and order(*TRAIN, "--out", tmp_path / "cut")["status"] == 0
     same(tmp_path / "cut", whole)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+@pytest.mark.timeout(600)
+def test_ctrl_c_in_a_sweep_lets_every_worker_save(tmp_path):
+    few = ['limit={"sst": 400}', 'dev_limit={"sst": 16}', "epochs=3", "batch_size=4"]
+    command = [sys.executable, "-m", "minbert_lib", "sweep", "C2", "--scale", "tiny", "--workers", "2", "--grid", "lr=1e-4,2e-4"]
+    command += [word for setting in few for word in ("--set", setting)]
+    environment = {**os.environ, "MINBERT_HOME": str(tmp_path), "OMP_NUM_THREADS": "1", "MINBERT_CHECKPOINT_SECONDS": "0.5"}
+    with subprocess.Popen(command, cwd=HERE.parent, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True) as sweep:
+        end = time.monotonic() + 300
+        while len(list(tmp_path.glob("runs/work/*/checkpoint.safetensors"))) < 2 and time.monotonic() < end:
+            time.sleep(0.05)
+        os.killpg(sweep.pid, signal.SIGINT)  # as a terminal does: to the sweep and to its workers
+        said = sweep.communicate(timeout=200)[1]
+    assert sweep.returncode == 130 and "Traceback" not in said, said
+    assert said.count("the same command goes on from there") == 2 and not list(tmp_path.rglob("*.part")), said
+    assert all(checkpoint.load(path.parent)[0] for path in tmp_path.glob("runs/work/*/checkpoint.safetensors"))
 
 
 FAILURES = [

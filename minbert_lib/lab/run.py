@@ -27,7 +27,7 @@ from ..learn import checkpoint
 from ..learn.compare import NotFinite
 from ..learn.evaluate import evaluate, predict
 from ..learn.metrics import decide, means
-from ..learn.stops import KNOB, OutOfMemory, out_of_memory
+from ..learn.stops import KNOB, OutOfMemory, out_of_memory, unbroken
 from ..model.weights import save as save_weights
 from ..text import TASKS
 from ..text.inventory import origin
@@ -116,8 +116,9 @@ def _drive(made, folder, progress):
         with bar:
             trainer.run(after_update, after_epoch)
     except KeyboardInterrupt:
-        _save(made, folder)
-        print(f"\nstopped at step {trainer.step:,} of {trainer.total:,}; the same command goes on from there", file=sys.stderr)
+        with unbroken():
+            _save(made, folder)
+            print(f"\nstopped at step {trainer.step:,} of {trainer.total:,}; the same command goes on from there", file=sys.stderr)
         raise
     except (NotFinite, OutOfMemory) as error:  # the step was not taken: all is as it was before it
         _save(made, folder)

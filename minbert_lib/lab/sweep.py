@@ -8,6 +8,7 @@ and a worker that was killed is started anew and goes on from its run's last che
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -138,6 +139,12 @@ def _run_here(configs, workers):
                 living.remove((process, restarts))
                 if process.returncode < 0 and restarts < RESTARTS:  # killed from outside: take its run up again
                     living.append((subprocess.Popen(command, env=environment), restarts + 1))
+    except KeyboardInterrupt:  # each worker finishes its step and saves
+        for process, _ in living:
+            process.send_signal(signal.SIGTERM if os.name == "nt" else signal.SIGINT)
+        for process, _ in living:
+            process.wait(60)
+        raise
     finally:
         for process, _ in living:
             process.terminate()
@@ -195,3 +202,5 @@ if __name__ == "__main__":
         _worker(sys.argv[1])
     except MinbertError as error:
         sys.exit(f"minbert: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
