@@ -157,7 +157,7 @@ explore(
 #
 # ## A case: what everyone ran is not what the paper wrote
 #
-# Here is what the reports ran, in their own words. They all follow the same paper, all with $K = 1$.
+# Here is what the reports ran, in their own words. They all follow the same paper, with $K = 1$ where they tell.
 #
 # | report | λ | ε | σ | η | outcome, in its words |
 # |---|---|---|---|---|---|
@@ -165,7 +165,7 @@ explore(
 # | SerBERTus | .1 to 100 | 1e-6 | 1e-5 | 1e-3 | "highly effective" |
 # | SMARTCS | 2 | 1e-5 | 1e-5 | 1e-3 | the best SST of its table |
 # | Siamese | .02 | not told | not told | not told | .003 on SST |
-# | EKJ | 1 | not told | not told | not told | worse than without |
+# | EKJ | not told | not told | not told | not told | worse than without |
 #
 # A word vector here has entries of about 1. The noise has entries of a hundred-thousandth. Can anything come of that? SerBERTus's $\lambda = 100$ needed 44 epochs to converge, so *something* was strong.
 # Look at the weights again: .02 in one report and 100 in another. Something is odd.
@@ -220,7 +220,7 @@ figures.draw("06_2_what_everyone_ran")
 # %% [markdown]
 # ![Four panels over ε and for the public code: R, cosines, predictions turned over, pull on the weights; with ascent and with random noise of the same size](../figures/06_2_what_everyone_ran.png)
 #
-# Top left: red over blue is what the ascent knows, a factor of 400 to 3,000. For the public code red *is* blue. Top right: the attack has a cosine of .68 with the gradient (not 1: the clamp cuts it) and .13 with its start; the public noise
+# Top left: red over blue is what the ascent knows, a factor of 400 to 3,200. For the public code red *is* blue. Top right: the attack has a cosine of .68 with the gradient (not 1: the clamp cuts it) and .13 with its start; the public noise
 # .01 and .997. Bottom right is the one that matters for training: how long is $R$'s gradient on the weights, beside the task's own?
 # At $\varepsilon = 10^{-5}$ it is .0007 of it; at $10^{-2}$ it equals it; the public code stands at .56.
 #
@@ -262,9 +262,9 @@ pd.DataFrame(effect.switched(model, batch)).T.round(3)
 # %% [markdown]
 # - **reduction**: `sum` is λ times the batch size, `elements` (kl_div's "mean") λ over the number of classes. Nothing else. But λ = 10 of one is λ = 320 of the other.
 # - **detach=clean**, the clean side a constant: another direction altogether. The clean answer no longer moves towards the perturbed one.
-# - **detach=targets**, the first argument of each KL a constant: half as long, same direction. Harmless.
+# - **detach=targets**, the first argument of each KL a constant: half as long, nearly the same direction. Harmless.
 # - **attach=True**: the gradient flows through $\tilde x$ into the embedding table as well. With $\tilde x$ held still, the table hears only the clean side, a pull of the order of ε where all other weights feel ε². It is a part of the method that few know of.
-# - **steps**: the second ascent step finds next to nothing new. η = 100 ε has reached the walls of the ball at the first.
+# - **steps**: the second ascent step changes little. η = 100 ε has reached the walls of the ball at the first.
 # - **perturb_padding**: no difference at all, since attention does not look there; under the 2-norm the padding would use up a part of the ball.
 # - **norm=l2**: an ε of the same number is a far smaller ball, for a 2-norm adds up thousands of entries.
 #
@@ -293,7 +293,7 @@ loud, quiet = R_without_noise(True), R_without_noise(False)
 print(f"dropout on {loud:.4f}, off {quiet:.1e}; and the paper's penalty was {case['paper, ε = 1e-5']['R']:.1e}")
 
 # %% [markdown]
-# Many thousand times the penalty that it was meant to be, and more. What SBRRT's λ = 5 weighed was dropout: two random halves of one network, asked to agree. That is a respectable method under another name (R-Drop, 2021), but it is not SMART,
+# Many thousand times the penalty that it was meant to be, and more. If its program did what its text says, λ = 5 weighed dropout: two random halves of one network, asked to agree. That is a respectable method under another name (R-Drop, 2021), but it is not SMART,
 # and ε, σ and η had no part in it. The same test finds another slip: mt-dnn feeds the embedding layer's *output* where word vectors belong, so positions and LayerNorm come on top twice; at δ = 0 that makes
 # .036 on MiniLM, as much as its noise does. **With δ = 0, R is 0.** One assertion, two lines, and it would have found both.
 #
@@ -418,7 +418,7 @@ pd.DataFrame(here).T.round(2)
 # Measured in CPU seconds of this process, over the plain step of the same round. It can be below the count, because not everything in a step is a pass: the optimiser's work, for one, is done once. Dropout adds to the bill: then the task's own pass cannot serve as the clean
 # one and there is one more, 11 units (the library shares it with Bregman). And the memory: two passes are held at once, so SMART takes twice the activations.
 #
-# SBRRT printed its updates a second. Beside ours, relative to the plain run of each, since a GPU of 2024 and a laptop are not to be compared otherwise:
+# SBRRT printed its updates a second. Beside ours, relative to the plain run of each, since two machines cannot be compared otherwise:
 
 # %%
 figures.draw("06_5_updates_a_second")
