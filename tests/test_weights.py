@@ -169,6 +169,14 @@ def test_missing_weights_are_counted(folder):
     refused(folder, "2 of", "missing", "LayerNorm.weight")
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_weights_that_are_no_numbers_are_named(folder, value):
+    tensors = load_file(folder / "model.safetensors")
+    tensors["encoder.layer.1.output.dense.bias"][3] = value
+    save_file(tensors, folder / "model.safetensors")
+    refused(folder, "encoder.layer.1.output.dense.bias", "NaN or infinity")
+
+
 def test_old_names_and_a_missing_pooler_are_fine(folder):
     tensors = load_file(folder / "model.safetensors")
     bert = BertModel.from_pretrained(folder)
