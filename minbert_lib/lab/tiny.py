@@ -93,7 +93,8 @@ def look_across(bert, cls, heads=2, pull=8.0):
         mixing.query.weight[place], mixing.key.weight[place] = q, q - 2 * torch.outer(q @ t, t)
         mixing.query.bias[place] = found * pull * size**0.5 / (found @ found)
     for layer in bert.layers:
-        for dense in (layer.attention["self"].value, layer.attention["output"].dense, layer.intermediate["dense"], layer.output.dense):
+        mixed, said = layer.attention["self"].value, layer.attention["output"].dense
+        for dense in (mixed, said, layer.intermediate["dense"], layer.output.dense):
             dense.weight *= 2
 
 
@@ -132,9 +133,9 @@ def keep(first, trainer, folder, scores):
     """The finished model as the folder that ships."""
     loss, right = scores
     model, tokenizer, count = trainer.model, trainer.text.tokenizer, sum(p.numel() for p in trainer.model.parameters())
-    facts = dict(SHAPE, count=f"{count:,}", pieces=f"{len(tokenizer):,}", first_steps=f"{first.step:,}", steps=f"{trainer.step:,}")
-    facts |= dict(RECIPE, lines=f"{len(trainer.text):,}", twos=f"{len(first.text):,}", before=f"{trainer.curve[0]['loss']:.2f}")
-    facts |= dict(loss=f"{loss:.2f}", right=f"{right:.0%}")
+    facts = dict(SHAPE, count=f"{count:,}", pieces=f"{len(tokenizer):,}", before=f"{trainer.curve[0]['loss']:.2f}")
+    facts |= dict(RECIPE, first_steps=f"{first.step:,}", steps=f"{trainer.step:,}", loss=f"{loss:.2f}", right=f"{right:.0%}")
+    facts |= dict(lines=f"{len(trainer.text):,}", twos=f"{len(first.text):,}")
     write_atomic(folder / "vocab.txt", tokenizer.path.read_bytes())
     write_atomic(folder / "first.csv", first.losses())
     write_atomic(folder / "loss.csv", trainer.losses())
@@ -151,22 +152,23 @@ It lets every notebook run in minutes, without a download. This command made it,
 
     make tiny-bert
 
-(or `python -m minbert_lib.lab.tiny FOLDER`; about a quarter of an hour on one core). The recipe is `minbert_lib/lab/tiny.py`, the
-text {lines} lines that `minbert_lib/text/sample_corpus.py` writes. No sentence of a dev or test set is among them.
+(or `python -m minbert_lib.lab.tiny FOLDER`; about a quarter of an hour on one core). The recipe is
+`minbert_lib/lab/tiny.py`, the text {lines} lines that `minbert_lib/text/sample_corpus.py` writes. No sentence of a dev
+or test set is among them.
 
-1. {twos} of the lines are two questions, two captions or two lists of words, and a word that says how they are related ("same",
-   "different"; "unlike" … "exactly"). For {first_steps} steps `[CLS]` is asked for that word, and nothing else is asked: much as the
-   first BERT's was asked whether one sentence follows the other. It is a lesson in comparing, by the same grammar that
-   wrote the sample sets, so do not wonder that the tiny BERT is soon good at pairs.
-2. Masked-language modelling by the library's own `learn/pretrain.py` on all the lines, with that question where there is one:
-   {steps} steps of {batch_size} lines at a rate of {lr:g}, a fifth of it at the end, with {share:.0%} of the words hidden. Some lines
-   are a thesaurus, and opinions often stand under their stars.
+1. {twos} of the lines are two questions, two captions or two lists of words, and a word that says how they are
+   related ("same", "different"; "unlike" … "exactly"). For {first_steps} steps `[CLS]` is asked for that word, and nothing else
+   is asked: much as the first BERT's was asked whether one sentence follows the other. It is a lesson in comparing, by
+   the same grammar that wrote the sample sets, so do not wonder that the tiny BERT is soon good at pairs.
+2. Masked-language modelling by the library's own `learn/pretrain.py` on all the lines, with that question where there
+   is one: {steps} steps of {batch_size} lines at a rate of {lr:g}, a fifth of it at the end, with {share:.0%} of the words
+   hidden. Some lines are a thesaurus, and opinions often stand under their stars.
 
 | file | what |
 |---|---|
 | `config.json`, `model.safetensors` | the weights, in 16 bits, with the head that guesses hidden words |
 | `vocab.txt` | {pieces} word pieces: the words of the text, frequent parts of words, single letters |
-| `first.csv`, `loss.csv` | the loss of the first part, and of the second on its way down from {before}; `tests/test_tiny.py` holds the recipe to them |
+| `first.csv`, `loss.csv` | the loss of the first part; of the second, from {before}; `tests/test_tiny.py` holds it to them |
 
 At the end it guesses {right} of the hidden words of lines it has not seen (loss {loss}).
 
