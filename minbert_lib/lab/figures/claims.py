@@ -92,5 +92,5 @@ def dev_and_test():
 FIGURES = {
     "08_14_means_recomputed": recomputed,
     "08_15_intervals": intervals,
-    "08_16_dev_and_test": dev_and_test,
+    "08_17_dev_and_test": dev_and_test,
 }
