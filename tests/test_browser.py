@@ -113,13 +113,13 @@ def test_widgets_answer_to_keys(open_page, script):
 BAD_ROWS = f"""
 import os
 import pandas as pd
-from minbert_lib.lab import records
+from minbert_lib.lab import records, run, system
 from minbert_lib.lab.figures import explorer
 from minbert_lib.text import Example, read_rows
 from minbert_lib.workbook import check, progress, show
 from minbert_lib.workbook.widgets import explore
 bad = {HOSTILE!r}
-record = records.load_all(scale="tiny", name="C2")[0]
+record = run(system("C2", "tiny", epochs=1, limit={{"sst": 64}}))
 explorer.look(record, "sst")  # what is kept of the true file
 class Rows:
     examples = [Example(str(number), (bad,), 0) for number in range(100_000)]
