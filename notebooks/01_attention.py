@@ -197,7 +197,7 @@ layers, heads = bert.config.num_hidden_layers, bert.config.num_attention_heads
 explore(viewer, alt="Rows look, columns are looked at.", sentence="the film is not exactly dull .", layer=(1, layers, 1), head_number=(1, heads, 1))
 
 # %% [markdown]
-# ![A matrix of weights between the words of a sentence; most of a row's weight lies on the word before.](../figures/01_2_a_head.png)
+# ![A matrix of weights between the words of a sentence; most of the weight lies beside the diagonal, on neighbours.](../figures/01_2_a_head.png)
 #
 # Some heads look at the next word, some at the word before, some at punctuation or at [CLS] and [SEP]. Nobody told them to: it is what helped to fill
 # in masked words. Let us measure it. For every head: how much of its weight goes to the word before, to the word itself, to the next

@@ -62,11 +62,11 @@ def head(weights, tokens, layer, number):
 
 
 def a_head():
-    """The head of the tiny model that looks most at the word before."""
+    """The head of the tiny model that looks most at the words beside."""
     weights = scale("tiny").weights
     found, tokens = looks(BertModel.from_pretrained(weights).eval(), Tokenizer(weights), SENTENCE)
-    before = found.diagonal(-1, -2, -1).mean(-1)  # (layers, H)
-    layer, number = divmod(int(before.argmax()), before.size(1))
+    beside = sum(found.diagonal(shift, -2, -1).mean(-1) for shift in (-1, 1))  # (layers, H)
+    layer, number = divmod(int(beside.argmax()), beside.size(1))
     return head(found, tokens, layer + 1, number + 1)
 
 
