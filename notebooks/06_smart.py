@@ -150,9 +150,9 @@ explore(
 )
 
 # %% [markdown]
-# ![Left, without SMART: islands around single points, all labels learned. Right, with it: one smooth line, a fifth of the labels not learned](../figures/06_1_two_features.png)
+# ![Left, without SMART: islands and tongues around single points, nearly all labels learned. Right, with it: one smooth line, a fifth of the labels not learned](../figures/06_1_two_features.png)
 #
-# Left, all labels learned, by a landscape with islands and cliffs (*slope*: the mean steepness of the colour). Right, one line, and a fifth of the labels given up: the ones that
+# Left, nearly all labels learned, by a landscape with islands and cliffs (*slope*: the mean steepness of the colour). Right, one line, and a fifth of the labels given up: the ones that
 # contradict their neighbours. That is the trade. $\varepsilon$ below .1 hardly smooths at this $\lambda$: a small ball sees little of the cliffs. $K$ makes next to no difference.
 #
 # ## A case: what everyone ran is not what the paper wrote
@@ -346,8 +346,8 @@ left.legend(fontsize=7.5);
 
 # %% [markdown]
 # SMART with noise on both sentences, one joint ascent, does no great harm: green goes with blue. With the slip the error doubles or worse. The penalty says that $f(u, v)$ must equal $f(u, u)$, and the
-# cosine of a sentence with itself is 1: so every pair is pushed towards a score of 5. Correlation forgives a push that is the same for all, and so at λ = 1 the score that EKJ watched would hardly show it; where the head has
-# layers of its own, nobody knows what it will show. "It is unclear to us", says the report of one such run, "why the STS correlation suddenly became so low". The assertion needs no training to tell:
+# cosine of a sentence with itself is 1: so every pair is pushed towards a score of 5. Correlation forgives a push that is the same for all, so $r$, the score that EKJ watched, shows less of it: some points
+# at λ = 1, more at 10. Read the error too. "It is unclear to us", says the report of one such run, "why the STS correlation suddenly became so low". The assertion needs no training to tell:
 
 # %%
 @torch.no_grad()
@@ -386,10 +386,10 @@ figure, axes = plt.subplots(figsize=(7, 2.8))
 for (name, values), line in zip(distances.items(), ("-", "--", ":", "-", "-.")):
     axes.plot(range(1, 1 + len(values)), values, line, label=name)
 axes.set(xlabel="step", ylabel="D on dev", title="The distance to an earlier self")
-axes.legend(fontsize=7.5);
+axes.legend(fontsize=7.5, loc="center left", bbox_to_anchor=(1, 0.5));
 
 # %% [markdown]
-# The larger β, the older the self, and the further away: fast while the rate is high, less as training calms down. Plain with a copy after every step is 0 throughout: no earlier self, no penalty; public code that shares the teacher's weights with the student by mistake gives the same flat line. The teeth of "every 10" are its copies.
+# The larger β, the older the self, and the further away; all come nearer as the rate falls and training calms down. Plain with a copy after every step is 0 throughout: no earlier self, no penalty; public code that shares the teacher's weights with the student by mistake gives the same flat line. The teeth of "every 10" are its copies.
 # Bregman costs one forward pass without gradients and a second set of weights: for BERT-base 440 MB, a quarter of what weights, gradients and AdamW's two means take.
 #
 # ## How much of it? The weight λ
@@ -411,7 +411,9 @@ figures.draw("06_3_weight")
 # pass that is trained through: $3 + 2K + 3$, for $K = 1$ a ratio of $8/3 = 2.67$. That is a floor for the exact method. The cheaper ones do something else: the direction from the clean pass's own graph, a random part of the batch, or no ascent.
 
 # %%
-here = {row["way"]: {"counted": row["counted"], "measured": row["measured"], "MB held": row["kept_mb"]} for row in price.measure(scale.name, rounds=5)}
+here = {row["way"]: {"counted": row["counted"], "measured here": row["measured"], "MB held here": row["kept_mb"]} for row in price.measure(scale.name, rounds=5)}
+for row in effect.recorded("price-mini")["float32"]:
+    here[row["way"]] |= {"MiniLM, recorded": row["measured"], "MiniLM, MB held": row["kept_mb"]}
 pd.DataFrame(here).T.round(2)
 
 # %% [markdown]

@@ -1,7 +1,7 @@
 """SMART where it can be seen: sentences of one word, words of two features, two classes, and a network small enough to train under a slider.
 
 Notable choices: the toy has the two methods that the penalties rely on, so it is the library's own SMART that draws the boundary. Labels are noisy on
-purpose: a network that learns them all by heart must draw islands, and a smooth one may not.
+purpose: a network that learns them all by heart must draw islands, and a smooth one may not. In float64, so that every machine draws the same picture.
 """
 
 import torch
@@ -20,6 +20,7 @@ class TwoFeatures(nn.Module):
         torch.manual_seed(0)
         self.register_buffer("points", points)
         self.net = nn.Sequential(nn.Linear(2, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh(), nn.Linear(width, 2))
+        self.net.to(points.dtype)
 
     def embed(self, batch):
         return self.points[batch.input_ids]  # (B, 1, 2)
@@ -31,7 +32,7 @@ class TwoFeatures(nn.Module):
 def noisy_points(count=60, seed=1):
     """Points (count, 2) and labels that mostly follow the first feature."""
     generator = torch.Generator().manual_seed(seed)
-    points = torch.randn(count, 2, generator=generator)
+    points = torch.randn(count, 2, generator=generator).double()
     return points, ((points[:, 0] + 0.8 * torch.randn(count, generator=generator)) > 0).long()
 
 
@@ -59,13 +60,13 @@ def fit(points, labels, weight, updates=200, lr=0.02, **options):
 
 def slope(model, cells=40):
     """The mean steepness of p(class 1) over the plane: what a smoothness penalty should lower."""
-    grid = torch.cartesian_prod(*[torch.linspace(-2, 2, cells)] * 2).requires_grad_()
+    grid = torch.cartesian_prod(*[torch.linspace(-2, 2, cells, dtype=model.points.dtype)] * 2).requires_grad_()
     return torch.autograd.grad(model.net(grid).softmax(-1)[:, 1].sum(), grid)[0].norm(dim=-1).mean().item()
 
 
 @torch.no_grad()
 def landscape(model, reach, cells=41):
     """p(class 1) on a grid from -reach to reach: (cells, cells), rows from bottom to top."""
-    axis = torch.linspace(-reach, reach, cells)
+    axis = torch.linspace(-reach, reach, cells, dtype=model.points.dtype)
     x, y = torch.meshgrid(axis, axis, indexing="xy")
     return model.net(torch.stack([x, y], -1).reshape(-1, 2)).softmax(-1)[:, 1].reshape(cells, cells)

@@ -16,7 +16,7 @@ from . import Missing, style
 from .vary import categories, command, data_note, family, of_task, panel, printed, said, told
 
 REACH = 2.2  # the toy's picture goes from -REACH to REACH
-UPDATES, RATE = 80, 0.05  # of the toy's training: few enough to run under a slider
+UPDATES, RATE = 60, 0.06  # of the toy's training: few enough to run under a slider
 
 
 @cache
@@ -31,7 +31,7 @@ def boundary(eps=0.3, weight=5.0, K=1):
     figure = Figure(figsize=(7.2, 3.6), layout="none")  # a layout engine would take longer than all the rest
     figure.subplots_adjust(left=0.085, right=0.99, bottom=0.13, top=0.91, wspace=0.1)
     for axes, model, λ in zip(figure.subplots(1, 2, sharey=True), (_plain(), smooth), (0.0, weight)):
-        p = toy.landscape(model, REACH)
+        p = toy.landscape(model, REACH, 33)
         axes.imshow(p, extent=[-REACH, REACH] * 2, origin="lower", cmap="PuOr", vmin=-0.5, vmax=1.5, interpolation="bilinear", aspect="auto")
         axes.contour(p, levels=[0.5], extent=[-REACH, REACH] * 2, colors="k", linewidths=1.4)
         _points(axes, points, labels, eps if λ else 0.0)
