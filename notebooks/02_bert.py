@@ -315,7 +315,7 @@ layer_probe(probes.layer_scores(scale.name, bert=bert))
 #
 # **Three questions**
 #
-# <details><summary>1. After the embeddings, layer 0, the `[CLS]` vector is the same for every sentence. What does its probe do there?</summary>
+# <details><summary>1. After the embeddings, layer 0, the [CLS] vector is the same for every sentence. What does its probe do there?</summary>
 #
 # It can only say the commonest class: `[CLS]` is always the same word at the same place. It learns about the sentence through attention, from layer 1 on.
 # </details>

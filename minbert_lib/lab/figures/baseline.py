@@ -130,7 +130,7 @@ def layer_probe(known=None):
         axes.axhline(one["words"], color=style.GREEN, ls="-.", lw=1.2, label="counting words")
         axes.axhline(one["commonest"], color=style.GREY, ls=":", lw=1.2, label="commonest class")
         axes.set(xlabel="after layer (0: embeddings)", ylabel="dev accuracy", title=one["title"], xticks=list(layers))
-        axes.legend(fontsize=7.5, loc="best")
+        axes.legend(fontsize=7.5, loc="lower right")
     sizes = "; ".join(f"{one['title']}: {one['train']:,} train, {one['dev']:,} dev sentences" for one in known)
     style.caption(figure, f"SST-5, ridge regression on fixed vectors. {sizes}.")
     return figure
