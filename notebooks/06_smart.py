@@ -389,7 +389,7 @@ axes.set(xlabel="step", ylabel="D on dev", title="The distance to an earlier sel
 axes.legend(fontsize=7.5, loc="center left", bbox_to_anchor=(1, 0.5));
 
 # %% [markdown]
-# The larger β, the older the self, and the further away; all come nearer as the rate falls and training calms down. Plain with a copy after every step is 0 throughout: no earlier self, no penalty; public code that shares the teacher's weights with the student by mistake gives the same flat line. The teeth of "every 10" are its copies.
+# The larger β, the older the self and, on the whole, the further away. Plain with a copy after every step is 0 throughout: no earlier self, no penalty; public code that shares the teacher's weights with the student by mistake gives the same flat line. The teeth of "every 10" are its copies.
 # Bregman costs one forward pass without gradients and a second set of weights: for BERT-base 440 MB, a quarter of what weights, gradients and AdamW's two means take.
 #
 # ## How much of it? The weight λ
