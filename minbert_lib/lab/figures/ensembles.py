@@ -1,0 +1,243 @@
+"""Figures of notebook 10: what each further member gives, how the choice flatters itself, and Table 7's picture of score and cost.
+
+Notable choices: every choice made on dev is drawn twice, as it scores where it was made and as it scores on folds it was not made
+on. All of it comes from stored predictions: no model is run. Own and published points share an axis only in the picture of cost,
+where their shapes tell them apart.
+"""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from .. import cost, members, published, records
+from ..config import THREE
+from ..ensemble import cross_validated_greedy, greedy_curve, greedy_ensemble, score_of
+from ..systems import SYSTEMS
+from . import Missing, style
+from .tasks import largest
+from .vary import command
+
+LEAST = 3  # candidates, for a picture of choosing
+HEADLINES = {"EKJ": "E3", "SBRRT": "B4", "Siamese": "P6", "SMARTCS": "M6"}  # the other four reports' own best
+TABLE7 = (("multi", -1), ("2 own layers", 1), ("3 own layers", -1), ("best per task", -1), ("big ensemble", -1))  # its lines; label's side
+WAYS = {
+    "single model": (style.BLUE, "o"),
+    "shared lower layers": (style.GREEN, "s"),
+    "best per task": (style.ORANGE, "^"),
+    "ensemble": (style.RED, "P"),
+    "ensemble, cross-validated": (style.RED, "X"),
+}
+
+
+def pools(scale=None, tasks=THREE, least=LEAST):
+    """{task: its candidates} at the largest scale that has enough of them for one task at least."""
+    def find(scale):
+        known = records.load_all(scale=scale)
+        found = {task: members.pool(task, known) for task in tasks}
+        enough = {task: pool for task, pool in found.items() if pool and len(pool.runs) >= least}
+        if not enough:
+            raise Missing(f"run `{command('S8', scale)}`")
+        return enough
+
+    return find(scale) if scale else largest(find)[0]
+
+
+def more_members(scale=None):
+    """Score against the number of members: chosen greedily, the same honestly, and drawn at random."""
+    found = pools(scale)
+    figure = Figure(figsize=(style.WIDE, 3.7), layout="constrained")
+    panels = np.atleast_1d(figure.subplots(1, len(found)))
+    for axes, (task, pool) in zip(panels, found.items()):
+        score = score_of(task)
+        usual, honest = greedy_curve(pool.predictions, pool.labels, score)
+        stop = len(greedy_ensemble(pool.predictions, pool.labels, score).chosen)
+        k = np.arange(1, len(usual) + 1)
+        axes.plot(k, usual, color=style.ORANGE, label="greedy, scored where it was chosen")
+        axes.plot(k, honest, color=style.BLUE, label="greedy, scored where it was not")
+        axes.plot(k, at_random(pool), color=style.GREY, ls="--", label="drawn at random, mean of 20 draws")
+        axes.plot([1] * len(k), [pool.score([i]) for i in range(len(k))], "o", color=style.BLACK, alpha=0.25, label="each by itself")
+        axes.axvline(stop, color=style.ORANGE, lw=0.9, ls=":")
+        axes.annotate("greedy\nstops", (stop, axes.get_ylim()[0]), (3, 3), textcoords="offset points", fontsize=7.5, color="#8a5f00")
+        axes.set(xlabel="members averaged", ylabel=style.TASK_NAME[task])
+    figure.legend(*panels[0].get_legend_handles_labels(), fontsize=7.5, loc="outside upper left", ncols=2)
+    style.caption(figure, f"{_told(found)} Cross-validated on 5 folds of dev. One line a task with {LEAST} candidates or more.")
+    return figure
+
+
+def at_random(pool, draws=20):
+    """The mean score of 1, 2, … members drawn at random: averaging without choosing."""
+    rng = np.random.default_rng(0)
+    orders = [rng.permutation(len(pool.runs)) for _ in range(draws)]
+    return [np.mean([pool.score(order[:k]) for order in orders]) for k in range(1, len(pool.runs) + 1)]
+
+
+def optimism(scale=None, draws=12):
+    """What the greedy way says of itself and what is true, against the number of candidates that it may choose from."""
+    pool = fine_tuned(pools(scale, ("sst",))["sst"])
+    sizes = sorted({size for size in (2, 3, 4, 6, 8, 12, 16, 24) if size < len(pool.runs)} | {len(pool.runs)})
+    rng, rows = np.random.default_rng(0), []
+    for size in sizes:
+        for _ in range(draws if size < len(pool.runs) else 1):
+            chosen = rng.permutation(len(pool.runs))[:size]
+            found = cross_validated_greedy([pool.predictions[i] for i in chosen], pool.labels, score_of(pool.task), seed=int(rng.integers(99)))
+            rows.append((size, found.usual, found.honest))
+    size, usual, honest = np.array(rows).T
+    figure = Figure(figsize=(6.4, 3.1), layout="constrained")
+    axes = figure.subplots()
+    mean = lambda values: [values[size == s].mean() for s in sizes]
+    for values, colour, label in ((usual, style.ORANGE, "scored where it was chosen"), (honest, style.BLUE, "scored where it was not")):
+        axes.plot(size, values, "o", color=colour, alpha=0.25)
+        axes.plot(sizes, mean(values), color=colour, label=label)
+    axes.fill_between(sizes, mean(honest), mean(usual), color=style.ORANGE, alpha=0.12, lw=0)
+    axes.set(xlabel="candidates to choose from", ylabel=style.TASK_NAME["sst"], xticks=sizes, title="The choice flatters itself")
+    axes.legend(fontsize=8)
+    style.caption(figure, f"{_told({'sst': pool})} Fine-tuned ones. A dot is a random set of candidates, a line their mean; greedy addition, 5 folds.")
+    return figure
+
+
+class Picker:
+    """Members to tick: what the team reaches, what it would reach with each one added or taken out, and the way so far."""
+
+    def __init__(self, pool):
+        self.pool, self.names, self.history = pool, labels(pool.runs), []
+
+    def __call__(self, **ticked):
+        chosen = [i for i, name in enumerate(self.names) if ticked.get(name)]
+        if not self.history or self.history[-1][0] != chosen:
+            self.history.append((chosen, self.pool.score(chosen) if chosen else np.nan))
+        return self.draw(chosen)
+
+    def draw(self, chosen):
+        pool, now = self.pool, self.pool.score(chosen) if chosen else None
+        figure = Figure(figsize=(8.4, 0.19 * len(self.names) + 1.5), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
+        for y, name in enumerate(self.names):
+            inside, other = y in chosen, sorted({*chosen} ^ {y})
+            own, changed = pool.score([y]), pool.score(other) if other else None
+            left.plot(own, y, "o", color=style.BLUE if inside else style.GREY, mfc=None if inside else "white")
+            if now is not None and changed is not None:
+                better = changed >= now
+                left.plot([now, changed], [y, y], color=style.GREEN if better else style.RED, lw=5, alpha=0.45, solid_capstyle="butt")
+        if now is not None:
+            left.axvline(now, color=style.BLACK, lw=1)
+        left.set_yticks(range(len(self.names)), self.names, fontsize=7.5)
+        left.invert_yaxis()
+        left.set(xlabel=style.TASK_NAME[pool.task], title="dot: by itself · bar: the team with this one added or out")
+        left.title.set_fontsize(8.5)
+        self._way(right)
+        return figure
+
+    def _way(self, axes):
+        best = greedy_ensemble(self.pool.predictions, self.pool.labels, score_of(self.pool.task)).path
+        axes.plot(range(1, len(best) + 1), best, ":", color=style.ORANGE, label="the greedy way")
+        steps = [(len(chosen), value) for chosen, value in self.history if chosen]
+        if steps:
+            axes.plot(*zip(*steps), "-", color=style.BLACK, lw=0.8, alpha=0.5)
+            axes.plot(*zip(*steps), "o", color=style.BLUE, alpha=0.5)
+        if steps and self.history[-1][0]:
+            axes.plot(*steps[-1], "o", color=style.BLUE, ms=8, label=f"now {steps[-1][1]:.4f}")
+        axes.set(xlabel="members", title="your way")
+        axes.legend(fontsize=8)
+
+
+def labels(runs):
+    """Short names that tell these runs apart."""
+    found = []
+    for run in runs:
+        config = run["config"]
+        penalty = f" λ {config['smart']:g}" if isinstance(config["smart"], float) and config["smart"] else ""
+        found.append(f"{run['name']}{penalty} seed {config['seed']}")
+    return [name if found.count(name) == 1 else f"{name} {run['key'][:4]}" for name, run in zip(found, runs)]
+
+
+def picker(scale=None, size=14):
+    """The picker as it stands after the greedy way's first steps."""
+    pool = few(pools(scale, ("sst",))["sst"], size)
+    twin = Picker(pool)
+    chosen = greedy_ensemble(pool.predictions, pool.labels, score_of(pool.task), limit=4).chosen
+    for k in range(1, len(chosen) + 1):
+        twin.history.append((list(chosen[:k]), pool.score(chosen[:k])))
+    figure = twin.draw(list(chosen))
+    style.caption(figure, f"{_told({'sst': pool})} Filled: chosen.")
+    return figure
+
+
+def fine_tuned(pool):
+    """A pool without its frozen probes, which are no rivals."""
+    return only(pool, [i for i, run in enumerate(pool.runs) if run["config"]["train_encoder"]])
+
+
+def only(pool, keep):
+    return members.Pool(pool.task, [pool.runs[i] for i in keep], [pool.predictions[i] for i in keep], pool.labels)
+
+
+def few(pool, size=14):
+    """At most `size` of a pool's candidates, spread evenly from its best to its worst."""
+    order = sorted(range(len(pool.runs)), key=lambda i: -pool.score([i]))
+    return only(pool, [order[i] for i in np.unique(np.linspace(0, len(order) - 1, min(size, len(order))).round().astype(int))])
+
+
+def score_and_cost(scale=None):
+    """Table 7's picture: the mean of three scores against parameters and, for own runs, against minutes of training."""
+    figure = Figure(figsize=(style.WIDE, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.7, 1))
+    try:
+        rows, told = _own(scale) if scale else largest(_own)[0]
+    except Missing as reason:
+        rows, told = {}, f"Own runs not recorded yet: {reason}."
+    for name, row in rows.items():
+        colour, marker = WAYS[name]
+        for axes, x in ((left, row["parameters"] / 1e6), (right, row["seconds"] / 60)):
+            axes.plot(x, row["mean"], marker, color=colour, ms=9, mfc=colour if marker != "s" else "none", label=f"{name} ({row['models']})")
+    printed = _published()
+    floor = sorted([mean for _, _, mean, _ in printed] + [row["mean"] for row in rows.values()])[1] - 0.012  # one lies far below
+    for name, size, mean, side in printed:
+        name = name if mean > floor else f"{name}, far below: {mean:.3f}"
+        left.plot(size / 1e6, max(mean, floor), **style.PUBLISHED | ({} if mean > floor else {"marker": "v"}))
+        offset = {"textcoords": "offset points", "ha": "left" if side > 0 else "right", "va": "center"}
+        left.annotate(name, (size / 1e6, max(mean, floor)), (7 * side, 0), fontsize=7, **offset)
+    ticks = [30, 100, 300, 1000, 3000]
+    left.set(xscale="log", xlabel="parameters, millions", ylabel="mean of the three dev scores (r as it is)")
+    left.set_xticks(ticks, map(str, ticks))
+    left.set_xticks([], minor=True)
+    left.set_title("Own runs, and the reports (diamonds)")
+    right.set(xlabel="minutes of training, all members", title="own runs")
+    if rows:
+        right.legend(fontsize=7, title="own (models)", title_fontsize=7)
+    note = "Diamonds: the five reports (BERT-base), means recomputed; SerBERTus' Table 7 with its own sizes, the others' by arithmetic; EKJ on test."
+    style.caption(figure, f"{told}\n{note}")
+    return figure
+
+
+def _own(scale):
+    """(the ways and their cost, the caption's line) at a scale; Missing where a task has no run."""
+    known = records.load_all(scale=scale)
+    if not all(members.pool(task, known) for task in THREE):
+        raise Missing(f"run `{command('S10-multi', scale)}`")
+    teams = members.choose(known)
+    return members.ways(teams), _told({task: team.pool for task, team in teams.items()})
+
+
+def _published():
+    """(name, parameters, mean, side of its label): every report's best single system, and SerBERTus' Table 7."""
+    table = published.table("serbertus_table7_ensembles")
+    found = [
+        (f"SerBERTus, {name}", float(line.parameters), (line.sst + line.qqp + line.sts) / 3, side)
+        for (name, side), line in zip(TABLE7, table[table["split"] == "dev"].itertuples())
+    ]
+    for report, name in HEADLINES.items():
+        found.append((f"{report} {name}", cost.parameters(SYSTEMS[name]), published.headline(name)["mean"], 1))
+    return found
+
+
+def _told(found):
+    runs = next(iter(found.values())).runs
+    sizes = ", ".join(f"{task.upper()} {len(pool.runs)} on {len(pool.labels):,} dev examples" for task, pool in found.items())
+    return f"{runs[0]['model']}. Recorded runs: {sizes}."
+
+
+FIGURES = {
+    "10_1_more_members": more_members,
+    "10_2_picker": picker,
+    "10_3_optimism": optimism,
+    "10_4_score_and_cost": score_and_cost,
+}

@@ -1,0 +1,388 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # 10 · Ensembles
+#
+# Three runs of the same program, the same data, the same settings; only the seed differs. Each gets 49 % of the sentences right. Average what they say, and it is 50 %, for nothing but
+# arithmetic. The highest score in all five reports is made like this, from 25 models of 110 million parameters each. How far does it go, when does one more stop paying, and how
+# much of the gain is only our own choosing?
+#
+# **You will be able to** average models and say why it helps, choose members greedily, tell a gain from the luck of choosing it, and put several models' knowledge back into one.
+#
+# **You need** notebooks 01 to 04, and 08 for intervals. **It takes** an hour and a half to do, two to four minutes to run at tiny scale.
+
+# %%
+# Set-up: the same cell in every notebook, on Colab, in JupyterLab and anywhere else; safe to run twice.
+import importlib.util
+import pathlib
+import subprocess
+import sys
+
+ADDRESS = "https://github.com/OWNER/minbert-workbook"  # your copy; `minbert badges` fills it in
+if importlib.util.find_spec("minbert_lib") is None:
+    here = pathlib.Path.cwd().resolve()
+    root = next((folder for folder in [here, *here.parents] if (folder / "minbert_lib").is_dir()), here / "minbert")
+    if not root.is_dir():
+        subprocess.run(["git", "clone", "--quiet", "--depth", "1", ADDRESS, str(root)], check=True)
+    sys.path.insert(0, str(root))
+
+from minbert_lib.workbook import check, hint, start
+
+scale = start("10")
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from minbert_lib.cli import main
+from minbert_lib.lab import ensemble, figures, members, predict, records, run, stats, system
+from minbert_lib.lab.build import prepare
+from minbert_lib.lab.figures import style
+from minbert_lib.lab.figures.ensembles import Picker, few, pools
+from minbert_lib.learn.metrics import decide
+from minbert_lib.text import read_rows
+from minbert_lib.workbook.widgets import explore
+
+pd.set_option("display.max_colwidth", 70)
+
+# %% [markdown]
+# ## The candidates
+#
+# Every recorded run keeps its predictions for dev and test, unrounded: five probabilities for each SST sentence, one probability for each QQP pair, a number from 0 to 5 for STS.
+# That is all an ensemble needs. No model is loaded in the first half of this notebook, and so it can use the real runs at any scale: here are all
+# recorded ones for SST at the largest scale.
+
+# %%
+pool = pools(tasks=("sst",))["sst"]
+score = ensemble.score_of("sst")  # accuracy of the likeliest class
+predictions, labels = pool.predictions, pool.labels  # a list of (n, 5), and (n,)
+own = np.array([score(p, labels) for p in predictions])
+every = pd.DataFrame({"run": [members.named(r) for r in pool.runs], "accuracy": own, "minutes": [r["seconds"] / 60 for r in pool.runs]})
+print(f"{pool.runs[0]['model']}: {len(own)} runs, {len(labels):,} dev sentences")
+every.sort_values("accuracy", ascending=False).head(12).round(3)
+
+# %% [markdown]
+# Take the three seeds of C2. They are equally good. Are they good at the same sentences?
+
+# %%
+three = [i for i, r in enumerate(pool.runs) if r["name"] == "C2"][:3]
+right = np.array([decide(predictions[i], "sst") == labels for i in three])  # (3, n)
+pd.Series(right.sum(0)).value_counts().sort_index().rename("sentences").rename_axis("how many of the three are right").to_frame()
+
+# %% [markdown]
+# Mostly, but not always: for about one sentence in four it depends on the seed whether the answer is right. That is where there is something to win. What the seed decides is noise, and noise
+# averages out.
+#
+# ## Your turn: the average
+#
+# `predictions` is a list of $M$ arrays of one shape, `(n, classes)` or `(n,)`. Give their unweighted mean, in the same shape:
+#
+# $$\bar p = \frac1M \sum_{i=1}^{M} p_i$$
+#
+# Think of what *not* to do: rounding first, voting, averaging logits. Each throws something away.
+#
+# Difficulty ●○○○○ · 5 minutes.
+
+# %%
+def average_predictions(predictions):
+    ...  # your code here
+
+
+# %%
+average_predictions = check("average_predictions")
+
+# %% [markdown]
+# **What does the average of the three give, and would a vote have done as well?** The interval compares with the best of the three, sentence by sentence.
+
+# %%
+some = [predictions[i] for i in three]
+votes = [np.eye(5)[decide(p, "sst")] for p in some]
+best = max(some, key=lambda p: score(p, labels))
+ways = {"the best of the three": best, "vote": average_predictions(votes), "average": average_predictions(some)}
+gain = lambda p: stats.paired_bootstrap(decide(p, "sst"), decide(best, "sst"), labels)
+pd.DataFrame({name: {"accuracy": f"{score(p, labels):.4f}", "more than the best": str(gain(p))} for name, p in ways.items()}).T
+
+# %% [markdown]
+# A point, and an interval that holds zero: on 1,101 sentences one cannot *prove* a gain of this size. That it is no accident one knows for another reason.
+#
+# ## Why it must help
+#
+# Take the squared distance between the predicted probabilities and the truth $y$ (1 for the right class, 0 for the others; Brier's score). Then for every single sentence
+#
+# $$\underbrace{\|\bar p - y\|^2}_{\text{the ensemble's error}} \;=\; \underbrace{\frac1M\sum_i \|p_i - y\|^2}_{\text{members' mean error}} \;-\;
+# \underbrace{\frac1M\sum_i \|p_i - \bar p\|^2}_{\text{how far members disagree}}$$
+#
+# This is algebra (Krogh and Vedelsby, 1995), it holds to the last digit, and the last term cannot be negative. So an average is *never worse* than its members are on average, and it is the better the more they
+# differ, as long as they are equally good. Does it hold here?
+
+# %%
+truth = np.eye(5)[labels.astype(int)]
+squared = lambda a, b: ((a - b) ** 2).sum(-1).mean()
+mean = average_predictions(some)
+left, error, spread = squared(mean, truth), np.mean([squared(p, truth) for p in some]), np.mean([squared(p, mean) for p in some])
+print(f"ensemble {left:.6f} = members {error:.6f} − disagreement {spread:.6f} = {error - spread:.6f}")
+
+# %% [markdown]
+# For accuracy there is no such law, since deciding is a step; a team of three poor ones and a good one may fall behind the good one. So: whom to take?
+#
+# ## Your turn: the greedy way
+#
+# SerBERTus' rule: begin with the best member. Then try each of those left, and add the one with which the *average* scores best, as long as the score does not fall. Give the
+# positions of the chosen members, in the order of choice.
+#
+# $$i^* = \arg\max_{i \notin chosen}\ score\Big(\tfrac{1}{|chosen| + 1}\big(p_i + \sum_{j \in chosen} p_j\big),\ labels\Big)$$
+#
+# Each `members[i]` is what `average_predictions` averages; `score(predictions, labels)` gives a number, higher is better. A tie between members goes to the earlier one; a score that stays the
+# same is no fall.
+#
+# Difficulty ●●●○○ · 25 minutes.
+
+# %%
+def greedy_ensemble(members, labels, score):
+    ...  # your code here
+
+
+# %%
+greedy_ensemble = check("greedy_ensemble")
+
+# %%
+found = greedy_ensemble(predictions, labels, score)
+chosen = list(getattr(found, "chosen", found))
+path = [score(average_predictions([predictions[i] for i in chosen[: k + 1]]), labels) for k in range(len(chosen))]
+pd.DataFrame({"added": [members.named(pool.runs[i]) for i in chosen], "alone": own[chosen], "the team": path}).round(4)
+
+# %% [markdown]
+# Now do it by hand. **Whom do you take next, and when do you stop?** Tick and untick. A dot is what a run scores by itself; the bar beside the black line says what the team would score if you
+# added that one, or took it out. Is the best candidate always the best addition? Can you beat the greedy way?
+
+# %%
+picker = Picker(few(pool))
+ticks = {name: k == 0 for k, name in enumerate(picker.names)}
+explore(picker, alt="Each run's own score, what adding or removing it does to the team, and the way so far.", **ticks)
+
+# %% [markdown]
+# The same, standing still, after the greedy way's first four steps:
+#
+# ![Members' own scores, and what each would add to a team of four](../figures/10_2_picker.png)
+#
+# ## Where one more stops paying
+#
+# The greedy way stops by itself. But go on, past the stop, until all are in; and beside it draw members at random, which needs no choosing at all.
+
+# %%
+figures.draw("10_1_more_members")
+
+# %% [markdown]
+# ![Score against the number of averaged members: greedy where it was chosen, greedy where it was not, and at random](../figures/10_1_more_members.png)
+#
+# The first few members give most of it; after the stop, weaker ones only dilute. Two more things are worth seeing. The blue line, the honest one (how it is made comes next), lies
+# below the orange where there is much to choose and meets it where everything is taken: at the right end nothing is chosen. And drawing blindly works too: averaging pays before any choosing.
+# What choosing does is to keep the bad ones out, here the probes (C1), which are ten points worse than the rest.
+#
+# ## How the choice flatters itself
+#
+# The orange line is what SerBERTus, and nearly everybody, reports: the ensemble chosen on dev has such a score on dev. Here is what is wrong with that. Twenty-five members who know *nothing*,
+# random probabilities, 200 sentences with random labels. The truth is 20 %, for any of them and for any mean of them.
+
+# %%
+rng = np.random.default_rng(5)
+fools, said = list(rng.dirichlet(np.ones(5), size=(25, 2200))), rng.integers(0, 5, 2200)  # 25 × (n, 5)
+dev, test = np.arange(200), np.arange(200, 2200)
+team = greedy_ensemble([fool[dev] for fool in fools], said[dev], score)
+team = list(getattr(team, "chosen", team))
+for name, where in (("dev, where they were chosen", dev), ("2,000 other sentences", test)):
+    print(f"{len(team)} of 25 fools on {name}: {score(average_predictions([fools[i][where] for i in team]), said[where]):.3f}")
+
+# %% [markdown]
+# Twelve points out of nothing: the best of 25 is lucky on these 200 sentences, each addition was *chosen* for being lucky on them too, and elsewhere nothing is left. The remedy is as old as testing: choose on some
+# sentences, score on others.
+#
+# ### Your turn: who has a say
+#
+# `dev` and `test` are arrays of positions. Choose the members with your greedy way by what they say on `dev`, and give the chosen members' average on `test`, in the order of `test`. The
+# labels of `test` must have no say. (You may use `greedy_ensemble` and `average_predictions` from above.)
+#
+# Difficulty ●●○○○ · 10 minutes.
+
+# %%
+def held_out_predictions(members, labels, score, dev, test):
+    ...  # your code here
+
+
+# %%
+held_out_predictions = check("held_out_predictions")
+
+# %% [markdown]
+# With five folds every sentence is once in `test`, and once only: together they make an honest score of the *procedure* "choose greedily", on all of dev.
+
+# %%
+honest = np.empty_like(predictions[0])
+for dev, test in ensemble.folds_of(len(labels), 5):
+    honest[test] = held_out_predictions(predictions, labels, score, dev, test)
+print(f"best single {max(own):.4f}; greedy on dev {path[-1]:.4f}, honestly {score(honest, labels):.4f}: flattery {path[-1] - score(honest, labels):+.4f}")
+
+# %% [markdown]
+# **Does the flattery grow with the number of candidates?** It should: the more one may choose from, the more luck there is to be found.
+
+# %%
+figures.draw("10_3_optimism")
+
+# %% [markdown]
+# ![Greedy score where it was chosen and where it was not, against the number of candidates](../figures/10_3_optimism.png)
+#
+# The gap is what the choice says too much: half a point to a point here, with so few candidates, and as large as many a gain that the reports tell of. (More recorded runs make the picture longer: it is drawn
+# from whatever is there.) Note that the honest line rises as well: choosing from more *is* better, only not by as much as it says. The "best single" is flattered in the same way, being the best of several; and so is the "best epoch" of each run. SerBERTus' own Table 7 shows it: the big ensemble has .7908 on
+# dev, above the best model of each task (.7826); on test it has .7861, and the best models .7845. Of a gain of .0082 there remain .0016.
+#
+# ## Score and cost
+#
+# Four ways to make one answer for three tasks: a single model; one that shares its lower layers and has top layers of its own for each task; the best model for each task; an ensemble for each
+# task. None is worse on dev than the one before, each costs more.
+
+# %%
+known = records.load_all(scale=pool.runs[0]["config"]["scale"])
+teams = members.choose(known)
+table = pd.DataFrame(members.ways(teams)).T
+table.assign(million=table["parameters"] / 1e6, minutes=table["seconds"] / 60).drop(columns=["parameters", "seconds"]).round(4)
+
+# %%
+figures.draw("10_4_score_and_cost")
+
+# %% [markdown]
+# ![Mean score against parameters, own runs and the five reports, and against minutes of training](../figures/10_4_score_and_cost.png)
+#
+# Per parameter the small models do well: four MiniLMs together have fewer parameters than one BERT-base, and stand beside SMARTCS' best. (MiniLM saw Quora pairs in its own first training,
+# which helps QQP.) And per parameter ensembles do badly: SerBERTus' step from "best per task" to "big ensemble" takes seven times the parameters for .0082 on dev, and .0016 on test. The honest cross
+# lies a little below the plus: that much of the ensemble's step is flattery.
+#
+# ## A cheap rival: averaging the weights
+#
+# An ensemble of $M$ models costs $M$ times the work at every prediction. Could one average the *weights*, and have one model? $\frac1M\sum_i \theta_i$ costs nothing. From here on models are
+# needed; three small ones are trained now. Between the first two, and between two epochs of one and the same run, we walk on a straight line, $(1-\alpha)\,\theta_a + \alpha\,\theta_b$.
+
+# %%
+PART = {"limit": {"sst": 960}, "epochs": 4} if scale.name == "tiny" else {}
+pupils = [run(system("C2", scale.name, seed, **PART), keep_weights=True) for seed in range(3)]
+trained = [predict.Trained(predict.locate(pupil["key"])) for pupil in pupils]
+rows = read_rows("sst", "dev", scale.data)
+said = np.array([int(example.label) for example in rows.examples])
+brier = lambda p: squared(p, np.eye(5)[said])  # as above: lower is better, and steadier than accuracy on few sentences
+epochs = []
+made = prepare(system("C2", scale.name, 0, **PART))
+made.trainer.run(on_epoch=lambda trainer: epochs.append({name: w.clone() for name, w in made.model.state_dict().items()}))
+walker = predict.Trained(predict.locate(pupils[0]["key"]))
+
+
+def walk(a, b, steps=9):
+    """The error on the straight line between two models' weights."""
+    found = []
+    for alpha in np.linspace(0, 1, steps):
+        mixed = {name: (1 - alpha) * a[name] + alpha * b[name] if a[name].is_floating_point() else a[name] for name in a}
+        walker.model.load_state_dict(mixed)
+        found.append(brier(walker.predict("sst", rows.examples)))
+    return found
+
+
+# %%
+seeds = [one.model.state_dict() for one in trained[:2]]
+lines = {"two epochs of one run": walk(epochs[-2], epochs[-1]), "two seeds": walk(*seeds)}
+outputs = [one.predict("sst", rows.examples) for one in trained]
+figure, axes = plt.subplots(figsize=(6.2, 2.9))
+for (name, line), colour in zip(lines.items(), style.COLOURS):
+    axes.plot(np.linspace(0, 1, len(line)), line, "o-", color=colour, label=f"weights: {name}")
+mixed = [brier((1 - alpha) * outputs[0] + alpha * outputs[1]) for alpha in np.linspace(0, 1, 9)]
+axes.plot(np.linspace(0, 1, 9), mixed, "--", color=style.GREEN, label="predictions: two seeds")
+axes.set(xlabel="α: from the first model to the second", ylabel="squared error on dev", title="Between two models (lower is better)")
+axes.legend(fontsize=8);
+
+# %% [markdown]
+# Two epochs of one run lie in one valley: the way between them has no bump, and its middle is as good as one may hope. Two seeds lie in two valleys with a ridge between: their mean, as weights, is
+# worse than either. Their mean as *predictions* (green) is better than both, as the law above promises. The seeds began at the same BERT, but their heads were drawn at random, and at the high rate
+# that a tiny model needs they went far. Averaging weights is for checkpoints that are near each other; where it works it costs nothing: `minbert ensemble RUN RUN … --average FOLDER`.
+#
+# ## One student of many teachers
+#
+# The other way to one model: let the team *teach*. Ask it for every training sentence, and have a new model learn from those probabilities in place of the labels: distillation (Hinton and
+# others, 2015). With the team's $q$ and the student's $p$, the loss of a sentence is
+#
+# $$\ell = -\sum_c q_c \log p_c$$
+#
+# which is cross-entropy as ever, only that the label is no longer one class. What does the team say that a label does not?
+
+# %%
+teacher = "-".join(["sst", *(pupil["key"][:4] for pupil in pupils)])
+folder = predict.teach({"sst": [pupil["key"] for pupil in pupils]}, teacher)
+soft = np.load(folder / "sst-train.npy")  # (n, 5)
+train = read_rows("sst", "train", scale.data)
+shown = [970, 980, 990]
+pd.DataFrame([[train.examples[i].texts[0], train.examples[i].label, *soft[i].round(2)] for i in shown], columns=["sentence", "label", *range(5)])
+
+# %% [markdown]
+# That a sentence is "somewhere between 3 and 4" is more than "4". And there is a second gift: a teacher needs no labels. At tiny scale the pupils learned from 960 sentences; the team has an
+# opinion on the other 1,040 as well. So three students, two seeds each, all of them single models: with labels; with the team's opinion on the same sentences; with its opinion on all.
+
+# %%
+lessons = {
+    "labels": PART,
+    "soft labels": {**PART, "soft_labels": teacher},
+    "soft labels, all sentences": {**PART, "limit": {}, "soft_labels": teacher},
+}
+students = {name: [run(system("C2", scale.name, seed, **how)) for seed in (3, 4)] for name, how in lessons.items()}
+figure, panels = plt.subplots(1, 2, figsize=(7.2, 2.4), sharey=True)
+for axes, measure, name in zip(panels, (lambda p: score(p, said), brier), ("SST accuracy (dev)", "squared error (dev)")):
+    for y, runs in enumerate(students.values()):
+        values = [measure(records.predictions(one)["dev"]["sst"]) for one in runs]
+        axes.plot(values, [y] * len(runs), "o", color=style.BLUE)
+        axes.plot(np.mean(values), y, "|", color=style.BLUE, ms=18)
+    axes.axvline(measure(average_predictions(outputs)), color=style.GREEN, ls="--", label="the team of three")
+    axes.set(xlabel=name, ylim=(-0.6, len(students) - 0.4))
+panels[0].set_yticks(range(len(students)), list(students))
+panels[0].legend(fontsize=8, loc="lower left");
+
+# %% [markdown]
+# At tiny scale the lesson costs more than it gives: teachers that are right half the time, after so little reading, are worse company than the labels themselves. But look at the top row.
+# Those students have never seen a label that a person gave, only opinions, on twice as many sentences; and they are about as good as those who had the labels. That is the use of it: the big
+# ensemble reads text that nobody has labelled, and one small model keeps what it said. (Two seeds each, 400 dev sentences: a difference below three points means little here.)
+#
+# ## From the command line
+#
+# All of this is one command: `minbert ensemble` chooses from recorded runs, says what the choice gives honestly, and with `--out` writes the course's six files, checked line by line. `--replacement`
+# lets a member come in twice, `--teach NAME` writes soft labels, `--average FOLDER` averages weights; `minbert predict` runs a finished run or such an ensemble over any file.
+
+# %%
+main(["ensemble", "C2", "--task", "sst", "--scale", pool.runs[0]["config"]["scale"], "--replacement"]);
+
+# %% [markdown]
+# ## What you have shown
+#
+# An average is never worse than its members on average, and better by as much as they disagree; choosing members greedily takes a few of many; the score on which one chose is too high,
+# and five folds say by how much; and a team can be put back into one model, by its weights if they lie close, or by its lessons.
+#
+# **Three questions**
+#
+# <details><summary>1. You have five copies of one model, and one other that is a little worse. What does the average of all six do?</summary>
+#
+# Nearly what the copies say: they disagree with nobody. Members are worth what they add in *difference*; five copies are one member with five votes. Greedy choice would not take the second copy
+# for any gain (it would, though, for a tie).
+# </details>
+#
+# <details><summary>2. The report chose its big ensemble on dev and then scored it once on test. Is its test score flattered too?</summary>
+#
+# No: nothing was chosen on test, and so .7861 is honest. It would be if several ensembles had been handed in and the best score been told. Dev lost its honesty when it was used for choosing;
+# any set does.
+# </details>
+#
+# <details><summary>3. Why may two epochs of one run be averaged by weights, and two BERTs that were pre-trained from different random numbers not?</summary>
+#
+# The hidden numbers of two such BERTs are in another order: number 17 of one does the work of number 203 of the other, and the mean of the two does neither's. Fine-tuned from one start the
+# order is the same. Only their new heads begin at random, and these are small.
+# </details>
+#
+# **Next:** [11 · What goes wrong](11_analysis.ipynb) asks what all these models still get wrong.
