@@ -140,9 +140,8 @@ def explain(error):
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if not _ours(frame.filename):
             line = (linecache.getline(frame.filename, frame.lineno) or frame.line or "").strip()
-            return (
-                f"your code stopped in line {frame.lineno}, `{line}`, with {what}" if line else f"your code stopped with {what}"
-            )
+            where = f"in line {frame.lineno}, `{line}`, " if line else ""
+            return f"your code stopped {where}with {what}"
     return f"calling your code failed with {what}"
 
 
@@ -217,9 +216,7 @@ def compare(answer, cases, spec, mistakes, picture=None, **tolerance):
         right += not problem
         first = first or (f"with {_shapes(case)} {problem}" if problem else "")
     if not _repeats(answer, cases[0], answers[0], **tolerance):
-        raise Wrong(
-            "called twice with the same input it gives two different answers: is something random, or kept between calls?"
-        )
+        raise Wrong("called twice with the same input it gives two answers: is something random, or kept between calls?")
     if not first:
         return len(cases)
     shown = picture(answer) if picture else None
