@@ -113,7 +113,7 @@ def fill_exactly(model, tensors, source):
 def save(folder, config, tensors):
     """Write a checkpoint folder: config.json and model.safetensors, each whole or not at all."""
     write_atomic(Path(folder) / "config.json", json.dumps(config, indent=2) + "\n")
-    save_tensors(Path(folder) / "model.safetensors", tensors)
+    save_tensors(Path(folder) / "model.safetensors", tensors, {"format": "pt"})  # transformers 4 asks for this word
 
 
 def save_tensors(path, tensors, metadata=None):
