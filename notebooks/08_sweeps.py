@@ -88,8 +88,8 @@ axes.legend();
 pd.DataFrame({f"{rate:g}": vars(stats.spread([run["scores"]["sst"] for run in by_rate[rate]])) for rate in rates}).T.round(3)
 
 # %% [markdown]
-# At tiny scale each of the first steps gains ten points, and seeds scatter by one to three: no statistics needed. The last step gains less than two, and there a
-# seed decides. The best rate is also the *largest* that was tried; a sweep whose best is at its edge is not over.
+# At tiny scale the first step gains ten points and seeds scatter by two: no statistics needed. The second gains three, the last one loses two or three, and there a
+# seed decides. The best rate lies inside the list, and that is worth a look each time: a sweep whose best is at its edge is not over.
 #
 # ## Two reasons why a score is not a number
 #
@@ -166,7 +166,7 @@ rows["seed 1 against seed 0, nothing else"] = (by_rate[best][1], by_rate[best][0
 pd.DataFrame({name: vars(paired_bootstrap(answers(one), answers(other), labels)) for name, (one, other) in rows.items()}).T.round(3)
 
 # %% [markdown]
-# Look at the last row first: two runs of one and the same recipe. Whatever difference it shows is what seeds alone do (at tiny scale two and a half points, more than any
+# Look at the last row first: two runs of one and the same recipe. Whatever difference it shows is what seeds alone do (at tiny scale three points, more than any
 # weight decay above it). A change of recipe that moves
 # the score by no more than that has shown nothing yet, whatever its $p$; for the bootstrap knows of other sentences, and nothing of other seeds.
 #

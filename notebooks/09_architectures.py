@@ -152,8 +152,9 @@ def bill(record, name):
 pd.DataFrame({name: bill(record, name) for name, record in records.items()}).T
 
 # %% [markdown]
-# The bill: passes × tokens come out nearly equal, as they were meant to, while parameters differ by a factor of four. The scores need a warning. With so few steps on invented sentences SST has begun to move,
-# QQP and STS, read as one sequence, have hardly begun, whatever the architecture: at tiny scale this table compares costs, not talents. For those, see the figure below and the published column.
+# The bill: passes × tokens come out nearly equal, as they were meant to, while parameters differ by a factor of four. The scores need a warning. QQP and STS are alike in every
+# row: the tiny BERT was asked about pairs in its own schooling, and here no architecture adds to that. SST is still climbing, so what looks like a ranking of architectures is one of epochs: four, four, four,
+# three, two. At tiny scale this table compares costs, not talents. For those, see the figure below and the published column.
 #
 # How much of a difference is luck? SST dev has so many sentences that a score has this interval by its size alone:
 
