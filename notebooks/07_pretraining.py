@@ -83,8 +83,8 @@ def guesses(sentence):
 explore(guesses, alt="The likeliest words for each blank.", sentence="It is a dull ___ about love and war . Five ___ .")
 
 # %% [markdown]
-# It knows what *kind* of word belongs there: a kind of film, *stars*. Now try `the film is superb and ___ .`: an adjective, surely, but of both kinds. So small a model,
-# after so little reading, has grammar and hardly an opinion; opinions are what fine-tuning has to bring. The words around a blank leave traces in the vector of the blank itself;
+# It knows what *kind* of word belongs there: a kind of film, *stars*. Now try `the film is superb and ___ .`: strong words, *splendid*
+# and *repulsive* alike; with `dull` in its place weak ones, *warm* and *lazy*. So small a model has grammar, a sense of strength, and hardly an opinion: which way a word points is what fine-tuning has to bring. The words around a blank leave traces in the vector of the blank itself;
 # attention carries them there.
 #
 # ## Your turn: what is hidden
@@ -185,7 +185,7 @@ seen["the tiny BERT"] = fill(speaker, tokenizer, BLANK, 6)[0]
 pd.DataFrame({when: [f"{word} {chance:.2f}" for word, chance in best] for when, best in seen.items()})
 
 # %% [markdown]
-# First nothing, then the commonest words whatever the blank, and after 5,000 steps the right kind of word. (A BERT of full size, after a million steps, has the right meaning as well.)
+# First nothing, then the commonest words whatever the blank, and after the tiny BERT's 4,000 the right kind of word. (A BERT of full size, after a million steps, has the right meaning as well.)
 # The loss goes down in the same stairs:
 
 # %%
@@ -229,7 +229,7 @@ for n in STEPS:
 pd.DataFrame(rows).round(2)
 
 # %% [markdown]
-# Read across a line: what the model is taught it expects a little better (SST), what it is not taught may suffer. That is the bargain of further pre-training, and forgetting is its price.
+# Read across a line: what the model is taught it expects a little better (SST), and what it is not taught (QQP, STS) it forgets, at tiny scale fast. That is the bargain of further pre-training, and forgetting is its price.
 #
 # On real text, with MiniLM and several seeds at each point:
 
