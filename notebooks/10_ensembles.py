@@ -186,6 +186,9 @@ figures.draw("10_1_more_members")
 # below the orange where there is much to choose and meets it where everything is taken: at the right end nothing is chosen. And drawing blindly works too: averaging pays before any choosing.
 # What choosing does is to keep the bad ones out, here the probes (C1), which are ten points worse than the rest.
 #
+# The stop itself is a rule of thumb. If the best member is best by luck, it may find no partner that helps, and the greedy way ends with a team of one, where four others would have been better:
+# look past the stop before you believe it.
+#
 # ## How the choice flatters itself
 #
 # The orange line is what SerBERTus, and nearly everybody, reports: the ensemble chosen on dev has such a score on dev. Here is what is wrong with that. Twenty-five members who know *nothing*,

@@ -153,7 +153,7 @@ def picker(scale=None, size=14):
     """The picker as it stands after the greedy way's first steps."""
     pool = few(pools(scale, ("sst",))["sst"], size)
     twin = Picker(pool)
-    chosen = greedy_ensemble(pool.predictions, pool.labels, score_of(pool.task), limit=4).chosen
+    chosen = greedy_ensemble(pool.predictions, pool.labels, score_of(pool.task), limit=4, stop=False).chosen
     for k in range(1, len(chosen) + 1):
         twin.history.append((list(chosen[:k]), pool.score(chosen[:k])))
     figure = twin.draw(list(chosen))
