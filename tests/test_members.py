@@ -81,6 +81,14 @@ def test_runs_are_named_by_system_key_or_not_at_all(invented, capsys):
     assert "nothing recorded at scale mini is called 'S10-3'" in capsys.readouterr().err
 
 
+def test_another_programs_run_of_the_same_settings_hides_none_of_ours(invented, tmp_path):
+    ours = next(run for run in invented if run["name"] == "C2")
+    records.save({**ours, "name": "C2-hf"}, tmp_path / "earlier")  # as `lab.side_by_side` does: the same key
+    both = records.load_all([tmp_path / "earlier", tmp_path])
+    assert sum(run["key"] == ours["key"] for run in both) == 2
+    assert len(members.pool("sst", both).runs) == 5  # the other has stored no predictions
+
+
 # ---- files
 
 

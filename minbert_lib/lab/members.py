@@ -67,7 +67,7 @@ def recorded(runs, scale):
 def _of_folder(folder, known):
     """A finished run's record with its stored predictions, which lie beside it or with the other records."""
     here = records.load(Path(folder) / "result.json")
-    twin = next((run for run in known if run["key"] == here["key"]), here)
+    twin = next((run for run in known if (run["name"], run["key"]) == (here["name"], here["key"])), here)
     records.predictions(twin)  # refused here where they are nowhere
     return {**twin, "folder": str(folder)}
 

@@ -79,13 +79,13 @@ def find(config, where=None):
 
 
 def load_all(where=None, scale=None, name=None):
-    """Every record, in a fixed order, each key once."""
+    """Every record, in a fixed order, each once: another program's run of the same settings has a name of its own."""
     seen = {}
     for folder in where or folders():
         for path in sorted(Path(folder).glob(f"{scale or '*'}/*.json")):
             record = load(path)
             if name is None or record["name"] == name:
-                seen.setdefault(record["key"], record)
+                seen.setdefault((record["name"], record["key"]), record)
     return list(seen.values())
 
 
