@@ -53,8 +53,8 @@ def learning_curves(scale="mini"):
 
 
 def beside_published(scale="mini"):
-    """C1–C3, every seed, beside what the reports print for BERT-base."""
-    names, groups = ("C1", "C2", "C3-frozen", "C3"), []
+    """C1–C3, every seed, beside Hugging Face's classifier by the same recipe and what the reports print for BERT-base."""
+    names, groups, beside = ("C1", "C2", "C3-frozen", "C3"), [], ""
     figure = Figure(figsize=(style.WIDE, 3.5), layout="constrained")
     axes = figure.subplots()
     printed = published.scores()
@@ -67,6 +67,10 @@ def beside_published(scale="mini"):
         spread = wilson(round(np.mean(scores) * n), n)
         axes.plot([x - 0.12] * 2, [spread.low, spread.high], color=COLOUR[name], lw=7, alpha=0.22, solid_capstyle="butt")
         axes.plot(np.linspace(-0.16, -0.08, len(scores)) + x, scores, "o", color=COLOUR[name])
+        theirs = [run["scores"][task] for run in records.load_all(scale=scale, name=f"{name}-hf")]
+        if theirs:
+            axes.plot(np.linspace(-0.04, 0.04, len(theirs)) + x, theirs, "s", color=style.GREY, ms=4.5)
+            beside += f" Squares: {name} by Hugging Face's classifier, same weights and recipe, {len(theirs)} seeds, mean {np.mean(theirs):.3f}."
         axes.text(x - 0.22, np.mean(scores), f"{np.mean(scores):.3f}", ha="right", va="center", fontsize=8.5, color="#333333")
         lines = printed[(printed["run"] == name) & (printed["split"] == "dev") & printed[task].notna()].sort_values(task)
         heights = _apart(list(lines[task]), 0.035)
@@ -77,7 +81,7 @@ def beside_published(scale="mini"):
     axes.set(ylabel="dev accuracy", xlim=(-0.5, 3.75), title="Own runs (dots) and published numbers (diamonds)")
     rows = {part[0]["data"][key]["rows"] for part in groups for key in part[0]["data"] if key.startswith("dev/")}
     sizes = " and ".join(str(n) for n in sorted(rows, reverse=True))
-    style.caption(figure, sources(groups) + f"\nBars: 95 % interval of the mean by the dev sets' {sizes} rows alone. Diamonds: BERT-base.")
+    style.caption(figure, sources(groups) + f"\nBars: 95 % interval of the mean by the dev sets' {sizes} rows alone. Diamonds: BERT-base.{beside}")
     return figure
 
 
