@@ -216,7 +216,7 @@ def compare(answer, cases, spec, mistakes, picture=None, **tolerance):
         right += not problem
         first = first or (f"with {_shapes(case)} {problem}" if problem else "")
     if not _repeats(answer, cases[0], answers[0], **tolerance):
-        raise Wrong("called twice with the same input it gives two answers: is something random, or kept between calls?")
+        raise Wrong("called twice with one input it gives two different answers: is something random, or kept between calls?")
     if not first:
         return len(cases)
     shown = picture(answer) if picture else None
