@@ -38,6 +38,17 @@ def real_home():
 
 
 @pytest.fixture
+def one_thread():
+    """As many threads here as in the processes that a test starts: two threads add in another order than one."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def empty_home(tmp_path, monkeypatch):
     """A MINBERT_HOME with nothing in it, for tests that write there."""
     monkeypatch.setenv("MINBERT_HOME", str(tmp_path / "home"))

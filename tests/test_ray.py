@@ -58,7 +58,7 @@ def workers(driver):
 
 @pytest.mark.timeout(1800)
 @pytest.mark.skipif(os.name == "nt", reason="kills a worker by a signal that Windows does not have")
-def test_a_lost_workers_run_is_taken_up_again(own_home):
+def test_a_lost_workers_run_is_taken_up_again(own_home, one_thread):
     pytest.importorskip("ray", reason="ray is not installed: pip install 'minbert[ray]'")
     configs = sweep.grid("C2", {"lr": RATES}, **SMALL)
     command = [sys.executable, "-c", SWEEP, json.dumps(RATES), json.dumps(SMALL)]

@@ -63,7 +63,7 @@ def wait_for(condition, seconds=600):
 
 @pytest.mark.skipif(os.name == "nt", reason="kills by a signal that Windows does not have")
 @pytest.mark.timeout(1200)
-def test_run_all_goes_on_after_the_kernel_died(tmp_path, monkeypatch):
+def test_run_all_goes_on_after_the_kernel_died(tmp_path, monkeypatch, one_thread):
     own = {"MINBERT_HOME": str(tmp_path / "home"), "MINBERT_PROGRESS": str(tmp_path / "progress.json"), "MINBERT_SCALE": "tiny"}
     environment = {**os.environ, **own, "MINBERT_CHECKPOINT_SECONDS": "0", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(home.repo())}
     runs = tmp_path / "home/runs"
