@@ -108,7 +108,7 @@ def learning_rate(scale="mini"):
     axes.plot(rates, means, color=style.BLUE, label="mean over seeds")
     axes.plot([run["config"]["lr"] for run in runs], [run["scores"]["sst"] for run in runs], "o", color=style.BLUE, alpha=0.6, label="one run")
     axes.axhline(probes_commonest(scale), color=style.GREY, ls=":", label="always the commonest class")
-    axes.set(xscale="log", xlabel="highest learning rate", ylabel="SST dev accuracy", title="Too small hardly learns, too large destroys")
+    axes.set(xscale="log", xlabel="highest learning rate", ylabel="SST dev accuracy", title="Too small learns slowly, too large does harm")
     axes.legend()
     style.caption(figure, f"{main[0]['model']}. {len(runs)} runs, {main[0]['config']['epochs']} epochs, all else as in C2.")
     return figure
