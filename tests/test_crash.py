@@ -249,8 +249,9 @@ def test_predictions_and_figures_are_whole_or_absent(server, whole, tmp_path):
 # ---- many writers
 
 
-def write_many(folder, number):
+def write_many(folder, number, progress):
     """Records of its own and some that all write, and an answer in the one file of progress."""
+    os.environ["MINBERT_PROGRESS"] = str(progress)  # the fork server may be older than this test
     for seed in range(12):
         shared = seed % 3 == 0
         config = RunConfig(seed=seed if shared else 1000 * number + seed)
@@ -261,10 +262,10 @@ def write_many(folder, number):
 
 
 def test_eight_processes_write_records_and_progress_at_once(tmp_path, monkeypatch):
-    monkeypatch.setenv("MINBERT_PROGRESS", str(tmp_path / "progress.json"))
+    monkeypatch.setenv("MINBERT_PROGRESS", str(progress := tmp_path / "progress.json"))
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["minbert_lib.lab.records", "minbert_lib.workbook.keep"])
-    writers = [context.Process(target=write_many, args=(tmp_path / "runs", number)) for number in range(8)]
+    writers = [context.Process(target=write_many, args=(tmp_path / "runs", number, progress)) for number in range(8)]
     for writer in writers:
         writer.start()
     for writer in writers:
