@@ -123,7 +123,8 @@ def vectors(split, limit=1500):
 def linear(train, dev, features, strength=10.0):
     """Pearson's r on dev of a ridge regression."""
     x, x_dev = (pair_features(u, v, features) for u, v, _ in (train, dev))
-    x, x_dev = (x - x.mean(0)) / x.std(0), (x_dev - x.mean(0)) / x.std(0)
+    mean, spread = x.mean(0), x.std(0).clamp(min=1e-6)  # MiniLM has a dimension that never changes
+    x, x_dev = (x - mean) / spread, (x_dev - mean) / spread
     y = torch.tensor(train[2], dtype=torch.float32)
     weights = torch.linalg.solve(x.T @ x + strength * torch.eye(x.size(1)), x.T @ (y - y.mean()))
     return score((x_dev @ weights).numpy(), dev[2], "sts")
