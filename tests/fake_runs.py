@@ -11,7 +11,7 @@ from minbert_lib.text import TASKS
 ROWS = {"sst": 200, "qqp": 300, "sts": 150, "cfimdb": 60}
 
 
-def fake(config, folder):
+def fake(config, folder, made_with=()):
     """Write a record with predictions for `config`; → the record."""
     rng = np.random.default_rng(int(config.key(), 16) % 2**32)
     scores = {task: 0.5 + 0.05 * rng.random() for task in config.scored}
@@ -22,7 +22,7 @@ def fake(config, folder):
         "intervals": {task: [value - 0.03, value + 0.03] for task, value in scores.items()}, "best_epoch": 1,
         "best_per_task": scores, "parameters": 22_713_216, "trained_parameters": 1000, "seconds": 100 + 50 * rng.random(),
         "wall_seconds": 120.0, "steps_per_second": 1 + 5 * rng.random(), "tokens_per_second": 4000.0, "peak_memory_mb": 900.0,
-        "device": "none", "precision": "float32", "packages": {}, "data": _data(config), "notes": [], "made_with": [], "epochs": epochs,
+        "device": "none", "precision": "float32", "packages": {}, "data": _data(config), "notes": [], "made_with": list(made_with), "epochs": epochs,
         "curve": [{"step": step, "epoch": 1, "rate": 1.0, "norm": 1.0, **dict.fromkeys(config.tasks, 2.0 / step)} for step in range(1, 9)],
     }  # fmt: skip
     dev = {task: predictions(task, rng) for task in config.scored}

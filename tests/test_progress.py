@@ -48,6 +48,17 @@ def test_exercises_runs_and_leaderboard(place):
     assert f"{sum(sst) / 2:.3f}" in two_seeds and len(board) == 2
 
 
+def test_runs_with_her_own_parts_are_on_the_page_and_marked(place):
+    """C2 by the library and C2 with her attention and AdamW: two runs, two lines of the leaderboard; figures read the first alone."""
+    hers = ["AdamW", "scaled_dot_product_attention"]
+    fake(system("C2", "tiny", 0), records.own_folder())
+    fake(system("C2", "tiny", 0), records.own_folder(hers), made_with=hers)
+    said = str(page())
+    assert "Your runs: 2" in said and said.count("with your attention and AdamW") == 2
+    assert len(said[said.index("Your leaderboard at tiny scale") :].splitlines()[2:]) == 2
+    assert [record["made_with"] for record in records.load_all([records.own_folder()])] == [[]]
+
+
 def test_all_of_it_is_escaped_and_a_page_can_be_written(place, tmp_path, capsys):
     write(place, AdamW={"source": "x", "tries": HOSTILE, "when": HOSTILE})
     record = fake(system("C1", "tiny", 0), records.own_folder())

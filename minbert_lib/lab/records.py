@@ -19,9 +19,15 @@ VERSION = 1
 PARTS = {"key": str, "name": str, "config": dict, "scores": dict, "epochs": list, "curve": list}  # what no record lacks
 
 
-def own_folder():
-    """Where new runs are recorded."""
-    return home() / "runs"
+def own_folder(made_with=()):
+    """Where new runs are recorded; those made with her own parts in a folder named after these, which no figure and no sweep reads."""
+    return home() / "runs" / (f"yours/{'+'.join(made_with)}" if made_with else "")
+
+
+def own_folders():
+    """Every folder of the reader's own runs → the parts of hers that are in them."""
+    with_hers = sorted(path for path in (own_folder() / "yours").glob("*") if path.is_dir())
+    return {own_folder(): [], **{path: path.name.split("+") for path in with_hers}}
 
 
 def folders():

@@ -4,7 +4,7 @@ Notable choices:
 - A run that is recorded is not run again; one that was interrupted goes on from its last checkpoint, bit for bit on a CPU.
 - `build.prepare` makes everything and `run` drives it, so that a notebook can hold the pieces in its hands.
 - The dev scores are those of the best epoch (one epoch for all tasks); the best of each task by itself is recorded apart, and so named.
-- `yours` puts a learner's own attention or AdamW in; the record says so.
+- `yours` puts a learner's own attention or AdamW in; the record says so, stands apart, and is made anew each time, for her code may have changed.
 """
 
 import os
@@ -56,8 +56,7 @@ def run(config, out=None, yours=None, progress=None, again=False, keep_weights=F
         started = time.perf_counter()
         _drive(made, folder, progress)
         record, predictions = _record(made, made_with, time.perf_counter() - started)
-        if not made_with:
-            record["path"] = str(records.save(record, predictions=predictions))
+        record["path"] = str(records.save(record, records.own_folder(made_with), predictions))
         if out or keep_weights:
             _keep(made, folder, record)
         for name in (checkpoint.CURRENT, checkpoint.PREVIOUS):

@@ -12,6 +12,7 @@ from ..lab import board, records
 from . import keep
 from .exercises import EXERCISES
 
+PARTS = {"scaled_dot_product_attention": "attention", "BertEmbeddings": "embeddings", "BertLayer": "layer", "AdamW": "AdamW"}
 MARK = {"yours": "✓ yours", "reference": "○ reference", "to come": "– to come"}
 TASKS = ("sst", "qqp", "sts", "mean")
 LATEST = 12  # runs on the page
@@ -56,8 +57,14 @@ class Page:
 
 
 def page():
-    known = records.load_all([records.own_folder()])
+    known = [record for folder in records.own_folders() for record in records.load_all([folder])]
     return Page([exercises(), runs(known), *leaderboards(known)])
+
+
+def hers(made_with):
+    """For a run's name: which of her own parts are in it."""
+    *most, last = [word for name, word in PARTS.items() if name in made_with] or [""]
+    return f" with your {', '.join(most) + ' and ' if most else ''}{last}" if last else ""
 
 
 def exercises():
@@ -78,8 +85,8 @@ def runs(known):
         return Table("Your runs: none yet", [], [])
     latest = sorted(known, key=lambda record: record.get("made") or "", reverse=True)[:LATEST]
     rows = [
-        [one["name"], one["config"].get("scale", ""), one["config"].get("seed", ""), *_scores(one["scores"]),
-         f"{one.get('seconds') or 0:.0f}", one.get("made") or ""]
+        [one["name"] + hers(one.get("made_with") or []), one["config"].get("scale", ""), one["config"].get("seed", ""),
+         *_scores(one["scores"]), f"{one.get('seconds') or 0:.0f}", one.get("made") or ""]
         for one in latest
     ]  # fmt: skip
     title = f"Your runs: {len(known)}" + (f", the latest {LATEST}" if len(known) > LATEST else "")
@@ -89,14 +96,23 @@ def runs(known):
 def leaderboards(known):
     """One table a scale: your systems by their mean score, over seeds, beside what the reports say of BERT-base."""
     for scale in dict.fromkeys(record["config"].get("scale") for record in known):
-        frame = board.board(scale, [records.own_folder()])
-        frame = frame[frame["seeds"] > 0].sort_values(["mean", "sst"], ascending=False)  # one task has no mean
+        found = [
+            row | {"title": row["title"] + hers(made_with)}
+            for folder, made_with in records.own_folders().items()
+            for row in board.board(scale, [folder]).to_dict("records")
+            if row["seeds"]
+        ]
         rows = []
-        for place, row in enumerate(frame.to_dict("records"), 1):
+        for place, row in enumerate(sorted(found, key=_best_first), 1):
             published = {task: row.get(f"published_{task}") for task in TASKS}
             rows.append([place, row["system"], row["title"], row["seeds"], *_scores(row), *_scores(published)])
         heads = ["", "system", "what", "seeds", *TASKS, *(f"published {task}" for task in TASKS)]
         yield Table(f"Your leaderboard at {scale} scale (published scores are BERT-base's, on the real data)", heads, rows)
+
+
+def _best_first(row):
+    """By the mean, then by SST: a run of one task has no mean and comes last."""
+    return [math.inf if math.isnan(row[score]) else -row[score] for score in ("mean", "sst")]
 
 
 def _scores(scores):
