@@ -86,13 +86,18 @@ figures.draw("00_1_the_path")
 
 # %%
 def title(script):
-    return next(line[4:].strip() for line in script.read_text(encoding="utf-8").splitlines() if line.startswith("# # "))
+    return next(
+        line[4:].strip()
+        for line in script.read_text(encoding="utf-8").splitlines() if line.startswith("# # ")
+    )
 
 
 def contents(scale_name):
     costs, rows = notebooks.costs(), []
     for script in notebooks.scripts():
-        mine = [exercise for exercise in EXERCISES.values() if exercise.where == script.stem[:2]]
+        mine = [
+            exercise for exercise in EXERCISES.values() if exercise.where == script.stem[:2]
+        ]
         cost = costs.get((script.stem, scale_name), {})
         rows.append({
             "notebook": title(script),
@@ -139,10 +144,17 @@ accuracy = check("accuracy")
 # by (dev), and a part without labels (test).
 
 # %%
-rows = {task: {split: read_rows(task, split, scale.data) for split in ("train", "dev", "test")} for task in TASKS}
+rows = {
+    task: {split: read_rows(task, split, scale.data) for split in ("train", "dev", "test")}
+    for task in TASKS
+}
 pd.DataFrame([
-    {"task": TASKS[task].title, **{split: len(part) for split, part in parts.items()}, "labels": f"{TASKS[task].low} … {TASKS[task].high}",
-     "one of them": " ‖ ".join(parts["dev"].examples[3].texts)[:105], "its label": parts["dev"].examples[3].label}
+    {
+        "task": TASKS[task].title, **{split: len(part) for split, part in parts.items()},
+        "labels": f"{TASKS[task].low} … {TASKS[task].high}",
+        "one of them": " ‖ ".join(parts["dev"].examples[3].texts)[:105],
+        "its label": parts["dev"].examples[3].label,
+    }
     for task, parts in rows.items()
 ])
 
@@ -154,10 +166,15 @@ pd.DataFrame([
 figure, panels = plt.subplots(2, 4, figsize=(9.2, 3.9))
 for (task, parts), (above, below) in zip(rows.items(), panels.T):
     examples = parts["train"].examples
-    above.hist([sum(len(text.split()) for text in example.texts) for example in examples], bins=25)
+    above.hist(
+        [sum(len(text.split()) for text in example.texts) for example in examples], bins=25
+    )
     labels = [example.label for example in examples]
     steps = np.arange(TASKS[task].low, TASKS[task].high + 2) - 0.5
-    below.hist(labels, bins=steps, rwidth=0.85, color="#E69F00", weights=np.full(len(labels), 1 / len(labels)))
+    below.hist(
+        labels, bins=steps, rwidth=0.85, color="#E69F00",
+        weights=np.full(len(labels), 1 / len(labels)),
+    )
     above.set(title=TASKS[task].title, xlabel="words")
     below.set(xlabel="label")
 panels[0, 0].set_ylabel("examples")
@@ -196,10 +213,18 @@ print("95 % interval:", wilson(round(10 * mine), 10))
 # fixed amount, and the amounts are fitted to the train set by least squares.
 
 # %%
-texts = {split: [example.texts[0] for example in rows["sst"][split].examples] for split in ("train", "dev")}
-labels = {split: np.array([example.label for example in rows["sst"][split].examples]) for split in ("train", "dev")}
+texts = {
+    split: [example.texts[0] for example in rows["sst"][split].examples]
+    for split in ("train", "dev")
+}
+labels = {
+    split: np.array([example.label for example in rows["sst"][split].examples])
+    for split in ("train", "dev")
+}
 counts, vocabulary = probes.word_counts(texts["train"])  # (n, words)
-by_words = probes.probe(counts, labels["train"], probes.word_counts(texts["dev"], vocabulary)[0], 5)
+by_words = probes.probe(
+    counts, labels["train"], probes.word_counts(texts["dev"], vocabulary)[0], 5
+)
 commonest = np.full(len(labels["dev"]), np.bincount(labels["train"]).argmax())
 for name, said in (("always the commonest", commonest), ("counting words", by_words)):
     share = float(accuracy(said, labels["dev"]))
@@ -216,16 +241,29 @@ nothing = by_hand(np.zeros((1, len(vocabulary)))) @ np.arange(5)
 
 def pushes(sentence):
     words = sentence.lower().split()[:14]
-    alone = [(by_hand(probes.word_counts([word], vocabulary)[0]) @ np.arange(5) - nothing).item() for word in words]
+    alone = [
+        (by_hand(probes.word_counts([word], vocabulary)[0]) @ np.arange(5) - nothing).item()
+        for word in words
+    ]
     figure, axes = plt.subplots(figsize=(7.2, 2.7))
-    axes.bar(range(len(words)), alone, color=["#0072B2" if value > 0 else "#D55E00" for value in alone])
+    axes.bar(
+        range(len(words)), alone,
+        color=["#0072B2" if value > 0 else "#D55E00" for value in alone],
+    )
     axes.set_xticks(range(len(words)), words, rotation=35, ha="right")
-    axes.set(ylabel="push on the label", ylim=(-1.2, 1.2), title=f"{nothing.item():.1f} without a word, {nothing.item() + sum(alone):.1f} with these")
+    base = nothing.item()
+    axes.set(
+        ylabel="push on the label", ylim=(-1.2, 1.2),
+        title=f"{base:.1f} without a word, {base + sum(alone):.1f} with these",
+    )
     plt.close(figure)
     return figure
 
 
-explore(pushes, alt="A bar for each word: above zero it praises, below it blames.", sentence="The plot is not exactly dull .")
+explore(
+    pushes, alt="A bar for each word: above zero it praises, below it blames.",
+    sentence="The plot is not exactly dull .",
+)
 
 # %% [markdown]
 # A word's push is the same wherever it stands. What turns it round, *not exactly* or *anything but*, is just another word with a push of its own.
@@ -234,7 +272,10 @@ explore(pushes, alt="A bar for each word: above zero it praises, below it blames
 # %%
 off = np.abs(by_words - labels["dev"])
 worst = np.argsort(-off, kind="stable")[:8]
-pd.DataFrame({"sentence": [texts["dev"][i] for i in worst], "label": labels["dev"][worst], "by words": by_words[worst]})
+pd.DataFrame({
+    "sentence": [texts["dev"][i] for i in worst], "label": labels["dev"][worst],
+    "by words": by_words[worst],
+})
 
 # %% [markdown]
 # Some hold a phrase that turns a word round. In the sample data plain sentences fail too: their strong word mostly stood in the train set where it

@@ -65,7 +65,8 @@ keys, values = torch.tensor([-2.0, 0.5, 2.0]), torch.tensor([1.0, 3.0, 2.0])
 
 def lookup(sharpness):
     queries = torch.linspace(-3, 3, 200)
-    scores = -sharpness * (queries[:, None] - keys) ** 2  # (200, 3): one score for every query and key
+    # (200, 3): one score for every query and key
+    scores = -sharpness * (queries[:, None] - keys) ** 2
     weights = scores.softmax(dim=-1)
     figure, axes = plt.subplots(figsize=(6.4, 2.6))
     axes.plot(queries, weights @ values, label="answer")
@@ -76,7 +77,11 @@ def lookup(sharpness):
     return figure
 
 
-explore(lookup, alt="The answer as the query moves: steps at high sharpness, a gentle curve at low.", sharpness=(0.1, 10.0, 1.0))
+explore(
+    lookup,
+    alt="The answer as the query moves: steps at high sharpness, a gentle curve at low.",
+    sharpness=(0.1, 10.0, 1.0),
+)
 
 # %% [markdown]
 # ## Why √d
@@ -97,7 +102,10 @@ for d in widths:
 figure, axes = plt.subplots(figsize=(6.4, 2.6))
 axes.plot(widths, plain, "o-", label="q · k")
 axes.plot(widths, scaled, "s-", label="q · k / √d")
-axes.set(xscale="log", ylim=(0, 1.05), xlabel="width d", ylabel="largest of ten weights", title="Ten random keys: who gets all the weight?")
+axes.set(
+    xscale="log", ylim=(0, 1.05), xlabel="width d", ylabel="largest of ten weights",
+    title="Ten random keys: who gets all the weight?",
+)
 axes.legend();
 
 # %% [markdown]
@@ -133,7 +141,10 @@ def padded(words, use_mask):
     return padding(words, use_mask, scaled_dot_product_attention)  # yours, if it is right
 
 
-explore(padded, alt="Attention weights; columns right of the line are padding.", words=(1, 9, 6), use_mask=True)
+explore(
+    padded, alt="Attention weights; columns right of the line are padding.", words=(1, 9, 6),
+    use_mask=True,
+)
 
 # %% [markdown]
 # ![Without the mask: a matrix of weights in which the columns right of a line, the padding, take a share.](../figures/01_1_padding.png)
@@ -194,7 +205,10 @@ def viewer(sentence, layer, head_number):
 
 
 layers, heads = bert.config.num_hidden_layers, bert.config.num_attention_heads
-explore(viewer, alt="Rows look, columns are looked at.", sentence="the film is not exactly dull .", layer=(1, layers, 1), head_number=(1, heads, 1))
+explore(
+    viewer, alt="Rows look, columns are looked at.", sentence="the film is not exactly dull .",
+    layer=(1, layers, 1), head_number=(1, heads, 1),
+)
 
 # %% [markdown]
 # ![A matrix of weights between the words of a sentence; most of the weight lies beside the diagonal, on neighbours.](../figures/01_2_a_head.png)
@@ -204,7 +218,10 @@ explore(viewer, alt="Rows look, columns are looked at.", sentence="the film is n
 # one, and to the special tokens, over a few sentences.
 
 # %%
-sentences = ["the film is not exactly dull .", "a warm and funny story about a father and his son .", "i would rather watch paint dry ."]
+sentences = [
+    "the film is not exactly dull .", "a warm and funny story about a father and his son .",
+    "i would rather watch paint dry .",
+]
 habits = torch.zeros(4, layers, heads)
 for sentence in sentences:
     weights, _ = attention_of(sentence)
@@ -214,8 +231,13 @@ for sentence in sentences:
         habits[number] += inner[:, :, rows, rows + 1 + shift].mean(-1) / len(sentences)
     habits[3] += (inner[..., 0] + inner[..., -1]).mean(-1) / len(sentences)
 figure, panels = plt.subplots(1, 4, figsize=(8.4, 2.6), sharey=True)
-for axes, part, title in zip(panels, habits, ("word before", "the word itself", "next word", "[CLS] and [SEP]")):
-    image = axes.imshow(part, cmap="Blues", vmin=0, vmax=1, aspect="auto", extent=(0.5, heads + 0.5, layers + 0.5, 0.5))
+for axes, part, title in zip(
+    panels, habits, ("word before", "the word itself", "next word", "[CLS] and [SEP]")
+):
+    image = axes.imshow(
+        part, cmap="Blues", vmin=0, vmax=1, aspect="auto",
+        extent=(0.5, heads + 0.5, layers + 0.5, 0.5),
+    )
     axes.set(title=title, xlabel="head")
     axes.grid(False)
 panels[0].set_ylabel("layer")

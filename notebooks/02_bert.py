@@ -71,15 +71,21 @@ def pieces(sentence):
     figure, axes = plt.subplots(figsize=(8.2, 1.3))
     axes.axis("off")
     for place, (number, token) in enumerate(zip(ids, tokenizer.tokens(ids))):
-        shade = "#FFF1D6" if token.startswith("##") else "#EEEEEE" if token.startswith("[") else "#DCEBF7"
-        axes.text(place, 0.6, token, ha="center", va="center", fontsize=9, rotation=20, bbox=dict(boxstyle="round", fc=shade, ec="#666666"))
+        shade = {"#": "#FFF1D6", "[": "#EEEEEE"}.get(token[0], "#DCEBF7")
+        axes.text(
+            place, 0.6, token, ha="center", va="center", fontsize=9, rotation=20,
+            bbox=dict(boxstyle="round", fc=shade, ec="#666666"),
+        )
         axes.text(place, 0.0, number, ha="center", va="center", fontsize=7.5, color="#555555")
     axes.set(xlim=(-0.7, max(11, len(ids)) - 0.3), ylim=(-0.2, 1.05))
     plt.close(figure)
     return figure
 
 
-explore(pieces, alt="Each token with its number; pieces that continue a word are yellow.", sentence="The plot is unfilmable , but I adored the cast .")
+explore(
+    pieces, alt="Each token with its number; pieces that continue a word are yellow.",
+    sentence="The plot is unfilmable , but I adored the cast .",
+)
 
 # %% [markdown]
 # ## Your turn: embeddings
@@ -100,7 +106,9 @@ class BertEmbeddings(nn.Module):
     def __init__(self, config):
         super().__init__()
         width = config.hidden_size
-        self.word_embeddings = nn.Embedding(config.vocab_size, width, padding_idx=config.pad_token_id)
+        self.word_embeddings = nn.Embedding(
+            config.vocab_size, width, padding_idx=config.pad_token_id
+        )
         self.position_embeddings = nn.Embedding(config.max_position_embeddings, width)
         self.token_type_embeddings = nn.Embedding(config.type_vocab_size, width)
         self.LayerNorm = nn.LayerNorm(width, eps=config.layer_norm_eps)
@@ -133,8 +141,12 @@ BertEmbeddings = check("BertEmbeddings")
 class BertLayer(nn.Module):
     def __init__(self, config):
         super().__init__()
-        self.attention = nn.ModuleDict({"self": MultiHeadAttention(config), "output": AddNorm(config.hidden_size, config)})
-        self.intermediate = nn.ModuleDict({"dense": nn.Linear(config.hidden_size, config.intermediate_size)})
+        self.attention = nn.ModuleDict({
+            "self": MultiHeadAttention(config), "output": AddNorm(config.hidden_size, config)
+        })
+        self.intermediate = nn.ModuleDict({
+            "dense": nn.Linear(config.hidden_size, config.intermediate_size)
+        })
         self.output = AddNorm(config.intermediate_size, config)
 
     def forward(self, hidden, mask=None, first_only=False):
@@ -154,26 +166,36 @@ BertLayer = check("BertLayer")
 def part_of(name):
     if "embeddings." in name:
         return "words" if "word_" in name else "other embeddings"
-    return "pooler" if "pooler" in name else "attention" if ".attention." in name else "small networks"
+    if "pooler" in name:
+        return "pooler"
+    return "attention" if ".attention." in name else "small networks"
 
 
 def parameters(config):
     with torch.device("meta"):  # shapes only, no memory
         named = list(BertModel(config).named_parameters())
-    parts = dict.fromkeys(("words", "other embeddings", "attention", "small networks", "pooler"), 0)
+    parts = dict.fromkeys(
+        ("words", "other embeddings", "attention", "small networks", "pooler"), 0
+    )
     for name, p in named:
         parts[part_of(name)] += p.numel()
     return parts
 
 
 bert = BertModel.from_pretrained(
-    scale.weights, attention=scaled_dot_product_attention, layer=BertLayer, embeddings=BertEmbeddings
+    scale.weights, attention=scaled_dot_product_attention, layer=BertLayer,
+    embeddings=BertEmbeddings,
 ).eval()  # your parts, if they passed, with trained numbers in them
 figure, axes = plt.subplots(figsize=(7.6, 2.0))
 for row, config in enumerate((BertConfig(), bert.config)):
     parts, left = parameters(config), 0
-    for colour, (name, count) in zip(("#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#8A8A8A"), parts.items()):
-        axes.barh(row, count / sum(parts.values()), left=left, color=colour, label=name if row == 0 else None)
+    for colour, (name, count) in zip(
+        ("#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#8A8A8A"), parts.items()
+    ):
+        axes.barh(
+            row, count / sum(parts.values()), left=left, color=colour,
+            label=name if row == 0 else None,
+        )
         left += count / sum(parts.values())
     axes.text(1.01, row, f"{sum(parts.values()) / 1e6:.1f} million", va="center", fontsize=8.5)
 axes.set_yticks((0, 1), ("BERT-base", "here"))
@@ -202,7 +224,8 @@ for name, value in apart.items():
 # Padding is the other place where mistakes hide. A short sentence is encoded alone, then in a batch with a long one, where it is padded. Its vectors must not change.
 
 # %%
-short, long = ids_of("I liked it ."), ids_of("The plot is dull , but I adored the cast and the music .")
+short = ids_of("I liked it .")
+long = ids_of("The plot is dull , but I adored the cast and the music .")
 both, mask, _ = pad([short, long], pad_id=tokenizer.pad_id)  # (2, L), (2, L)
 with torch.no_grad():
     alone = bert(torch.tensor([short])).last_hidden_state[0]
@@ -218,7 +241,8 @@ print(f"without the mask largest change {(alone - careless).abs().max():.1e}")
 # be the same direction). Do they mean the same, or do they merely fit into the same gap?
 
 # %%
-table = F.normalize(bert.embeddings.word_embeddings.weight.detach(), dim=-1)  # (words, D), each of length 1
+# (words, D), each of length 1
+table = F.normalize(bert.embeddings.word_embeddings.weight.detach(), dim=-1)
 
 
 def nearest(word):
@@ -229,7 +253,9 @@ def nearest(word):
     axes.barh(range(12), near[1:])
     axes.set_yticks(range(12), words)
     axes.invert_yaxis()
-    axes.set(xlabel="cosine", xlim=(0, 1), title=f"nearest to “{tokenizer.tokens([number])[0]}”")
+    axes.set(
+        xlabel="cosine", xlim=(0, 1), title=f"nearest to “{tokenizer.tokens([number])[0]}”"
+    )
     plt.close(figure)
     return figure
 
@@ -259,8 +285,11 @@ figure.colorbar(image, label="cosine");
 # First the vectors: one for each sentence of SST after every layer, 0 being the embeddings.
 
 # %%
-data = {split: probes.sampled("sst", split, scale, 3000, tokenizer) for split in ("train", "dev")}
-vectors = {split: probes.layer_vectors(bert, part) for split, part in data.items()}  # pooling → (N + 1, n, D)
+data = {
+    split: probes.sampled("sst", split, scale, 3000, tokenizer) for split in ("train", "dev")
+}
+# pooling → (N + 1, n, D)
+vectors = {split: probes.layer_vectors(bert, part) for split, part in data.items()}
 print({how: found.shape for how, found in vectors["dev"].items()})
 
 # %% [markdown]
@@ -273,24 +302,33 @@ fitted = {}
 
 def plane(layer, summary):
     if (layer, summary) not in fitted:
-        here = vectors["train"][summary][layer].astype(float)
-        fitted[layer, summary] = probes.ridge(here, data["train"].labels, 5, 0.1)(vectors["dev"][summary][layer].astype(float))  # (n, 5)
+        train, dev = (vectors[part][summary][layer].astype(float) for part in ("train", "dev"))
+        fitted[layer, summary] = probes.ridge(train, data["train"].labels, 5, 0.1)(dev)  # (n, 5)
     scores = fitted[layer, summary]
     centred = scores - scores.mean(0)
     flat = torch.linalg.svd(torch.tensor(centred), full_matrices=False)
     points = torch.tensor(centred) @ flat.Vh[:2].T
-    points = points * torch.sign(points.T @ torch.tensor(data["dev"].labels - data["dev"].labels.mean()))  # better is right and up
+    # better is right and up
+    points = points * torch.sign(
+        points.T @ torch.tensor(data["dev"].labels - data["dev"].labels.mean())
+    )
     figure, axes = plt.subplots(figsize=(5.6, 3.6))
     dots = axes.scatter(*points.T, c=data["dev"].labels, cmap="viridis", s=9)
     right = (scores.argmax(1) == data["dev"].labels).mean()
-    axes.set(xlabel="first direction", ylabel="second direction", title=f"layer {layer}, {summary}: {right:.0%} of dev right")
+    axes.set(
+        xlabel="first direction", ylabel="second direction",
+        title=f"layer {layer}, {summary}: {right:.0%} of dev right",
+    )
     figure.colorbar(dots, label="label", ticks=range(5))
     plt.close(figure)
     return figure
 
 
 layers = len(bert.layers)
-explore(plane, alt="Dev sentences in the plane that a probe finds, coloured by label.", layer=(0, layers, layers), summary=["mean", "cls"])
+explore(
+    plane, alt="Dev sentences in the plane that a probe finds, coloured by label.",
+    layer=(0, layers, layers), summary=["mean", "cls"],
+)
 
 # %% [markdown]
 # And as a curve over all layers. Two lines to compare with: always the commonest class, and counting words, the model of notebook 00.

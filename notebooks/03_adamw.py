@@ -58,14 +58,18 @@ torch.manual_seed(0);
 
 # %%
 def plain(lr, momentum):
-    class Plain(torch.optim.SGD):  # walk() hands over AdamW's settings; these two are all that plain descent has
+    # walk() hands over AdamW's settings; these two are all that plain descent has
+    class Plain(torch.optim.SGD):
         def __init__(self, params, **settings):
             super().__init__(params, lr=lr, momentum=momentum)
 
     return walk(Plain)
 
 
-explore(plain, alt="Plain gradient descent in a narrow valley, and the loss along its path.", lr=(0.02, 1.1, 0.5), momentum=(0.0, 0.95, 0.0))
+explore(
+    plain, alt="Plain gradient descent in a narrow valley, and the loss along its path.",
+    lr=(0.02, 1.1, 0.5), momentum=(0.0, 0.95, 0.0),
+)
 
 # %% [markdown]
 # Above a rate of 1 it flies off; just below it leaps from wall to wall; at 0.5 it crawls along the floor. Momentum helps: steps that agree add up, steps that
@@ -79,17 +83,28 @@ made = prepare(system("C2", scale.name, limit={"sst": 64}, dev_limit={"sst": 8})
 batch = made.train["sst"].batch(range(32)).to(made.device)
 made.model.train()
 task_loss(made.model(batch), batch).backward()
-sizes = {name: p.grad.pow(2).mean().sqrt().item() for name, p in made.model.named_parameters() if p.grad is not None and p.grad.any()}
-kinds = {"embeddings": "#0072B2", "LayerNorm": "#D55E00", ".bias": "#E69F00", ".weight": "#56B4E9"}
+sizes = {
+    name: p.grad.pow(2).mean().sqrt().item()
+    for name, p in made.model.named_parameters() if p.grad is not None and p.grad.any()
+}
+kinds = {
+    "embeddings": "#0072B2", "LayerNorm": "#D55E00", ".bias": "#E69F00", ".weight": "#56B4E9"
+}
 figure, axes = plt.subplots(figsize=(7.2, 2.7))
 for place, (name, size) in enumerate(sizes.items()):
-    axes.plot(place, size, "o", color=next(colour for kind, colour in kinds.items() if kind in name))
+    axes.plot(
+        place, size, "o", color=next(colour for kind, colour in kinds.items() if kind in name)
+    )
 for kind, colour in kinds.items():
     axes.plot([], [], "o", color=colour, label=kind.strip("."))
-axes.set(yscale="log", xlabel="tensor of weights, from the embeddings to the head", ylabel="typical gradient")
+axes.set(
+    yscale="log", xlabel="tensor of weights, from the embeddings to the head",
+    ylabel="typical gradient",
+)
 axes.legend(ncols=4, loc="lower left", bbox_to_anchor=(0, 1.0))
 felt = [size for name, size in sizes.items() if "key.bias" not in name]
-print(f"largest / smallest typical gradient, without the keys' biases: {max(felt) / min(felt):,.0f}")
+ratio = max(felt) / min(felt)
+print(f"largest / smallest typical gradient, without the keys' biases: {ratio:,.0f}")
 
 # %% [markdown]
 # The head and the embeddings feel the loss most; within each layer LayerNorm's numbers feel it several times as much as the matrices.
@@ -118,13 +133,19 @@ def first_steps(beta1, beta2):
     figure, axes = plt.subplots(figsize=(6.4, 2.7))
     axes.plot(t, m / v.sqrt(), label="as it is, m / √v")
     axes.plot(t, torch.ones(1000), "--", label="corrected")
-    axes.set(xscale="log", xlabel="step t", ylabel="step / lr", ylim=(0, None), title=f"first step: {m[0] / v[0].sqrt():.2f} × lr")
+    axes.set(
+        xscale="log", xlabel="step t", ylabel="step / lr", ylim=(0, None),
+        title=f"first step: {m[0] / v[0].sqrt():.2f} × lr",
+    )
     axes.legend()
     plt.close(figure)
     return figure
 
 
-explore(first_steps, alt="Length of the first thousand steps with and without bias correction.", beta1=(0.0, 0.99, 0.9), beta2=(0.9, 0.999, 0.999))
+explore(
+    first_steps, alt="Length of the first thousand steps with and without bias correction.",
+    beta1=(0.0, 0.99, 0.9), beta2=(0.9, 0.999, 0.999),
+)
 
 # %% [markdown]
 # Longer! $v$ takes longer to fill than $m$, so it stays too small for longer, and it is what we divide by. With the usual settings the first
@@ -153,8 +174,13 @@ explore(first_steps, alt="Length of the first thousand steps with and without bi
 
 # %%
 class AdamW(torch.optim.Optimizer):
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-6, weight_decay=0.0, correct_bias=True):
-        defaults = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, correct_bias=correct_bias)
+    def __init__(
+        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-6, weight_decay=0.0,
+        correct_bias=True,
+    ):
+        defaults = dict(
+            lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, correct_bias=correct_bias
+        )
         super().__init__(params, defaults)
 
     @torch.no_grad()
@@ -213,18 +239,23 @@ def pulled(as_gradient, decay=0.3, steps=400):
     optimizer = AdamW([p], lr=0.01, weight_decay=0.0 if as_gradient else decay)
     path, g = [], torch.Generator().manual_seed(0)
     for _ in range(steps):
-        p.grad = torch.tensor([10.0, 0.1]) * torch.randn(2, generator=g) + (decay * p.detach() if as_gradient else 0)
+        p.grad = torch.tensor([10.0, 0.1]) * torch.randn(2, generator=g)
+        p.grad += decay * p.detach() if as_gradient else 0
         optimizer.step()
         path.append(p.detach().clone())
     return torch.stack(path)
 
 
 figure, panels = plt.subplots(1, 2, figsize=(7.6, 2.7), sharey=True)
-for axes, as_gradient, title in zip(panels, (True, False), ("L2: decay goes through the gradient", "decoupled, as in AdamW")):
+for axes, as_gradient, title in zip(
+    panels, (True, False), ("L2: decay goes through the gradient", "decoupled, as in AdamW")
+):
     lines = axes.plot(pulled(as_gradient))
     axes.plot((1 - 0.01 * 0.3) ** torch.arange(1, 401), "k:", lw=1)
     axes.set(xlabel="step", title=title)
-axes.legend([*lines, axes.lines[-1]], ["gradients of size 10", "gradients of size 0.1", "decay alone"])
+axes.legend(
+    [*lines, axes.lines[-1]], ["gradients of size 10", "gradients of size 0.1", "decay alone"]
+)
 panels[0].set_ylabel("weight");
 
 # %% [markdown]
@@ -255,8 +286,11 @@ for words, settings, size in (
     ("eps = 0, decay 0.1", dict(eps=0.0, weight_decay=0.1), 1.0),
 ):
     ours = journey(lambda params: AdamW(params, lr=1e-3, **settings), size=size)
-    theirs = journey(lambda params: torch.optim.AdamW(params, lr=1e-3, **({"weight_decay": 0.0} | settings)), size=size)
-    print(f"{words:<36} largest difference {(ours - theirs).abs().max():.1e}, where a weight moved by up to {(ours - ours[0]).abs().max():.1e}")
+    settings = {"weight_decay": 0.0} | settings  # PyTorch's default is 0.01
+    theirs = journey(lambda params: torch.optim.AdamW(params, lr=1e-3, **settings), size=size)
+    apart, moved = (ours - theirs).abs().max(), (ours - ours[0]).abs().max()
+    print(f"{words:<36} largest difference {apart:.1e}", end=", ")
+    print(f"where a weight moved by up to {moved:.1e}")
 
 # %% [markdown]
 # Where they define the same thing they agree to rounding. The order of decay (PyTorch decays first, the course last) is a matter of $lr^2 \cdot weight\_decay$ a step: nobody will
@@ -283,7 +317,10 @@ def rates(warmup, show):
     return schedules(1000, warmup, SCHEDULES if show == "all" else (show,))
 
 
-explore(rates, alt="The factor on the learning rate over a run.", warmup=(0.0, 0.5, 0.1), show=["all", *SCHEDULES])
+explore(
+    rates, alt="The factor on the learning rate over a run.", warmup=(0.0, 0.5, 0.1),
+    show=["all", *SCHEDULES],
+)
 
 # %% [markdown]
 # ![Four schedules over 1,000 steps: constant, linear, cosine and slanted.](../figures/03_2_schedules.png)
@@ -306,11 +343,17 @@ class Falling(AdamW):
 
 last = {}
 for name, kind in (("constant", AdamW), ("falling", Falling)):
-    ends = torch.stack([descend(lambda params: kind(params, lr=0.3), "valley", 300, noise=1.0, seed=seed)[-1] for seed in range(20)])
+    ends = torch.stack([
+        descend(lambda params: kind(params, lr=0.3), "valley", 300, noise=1.0, seed=seed)[-1]
+        for seed in range(20)
+    ])
     last[name] = ends
 figure, axes = plt.subplots(figsize=(7.4, 2.7))
 for (name, ends), mark in zip(last.items(), "os"):
-    axes.plot(*ends.T, mark, ms=4, alpha=0.7, label=f"{name}: mean distance {ends.norm(dim=1).mean():.2f}")
+    axes.plot(
+        *ends.T, mark, ms=4, alpha=0.7,
+        label=f"{name}: mean distance {ends.norm(dim=1).mean():.2f}",
+    )
 axes.plot(0, 0, "k+", ms=12, label="lowest point")
 axes.set(xlabel="first weight", ylabel="second weight", title="Where 20 noisy walks end")
 axes.legend(loc="center left", bbox_to_anchor=(1, 0.5));

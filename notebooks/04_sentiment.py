@@ -100,7 +100,10 @@ def sums(p, n):
     draws = Dropout(p).train()(torch.full((2000, n), 1 / n)).sum(1)
     figure, axes = plt.subplots(figsize=(6.4, 2.4))
     axes.hist(draws.numpy(), bins=40, range=(0, 3))
-    axes.axvline(draws.mean(), color="#D55E00", label=f"mean {draws.mean():.2f}, spread {draws.std():.2f}")
+    axes.axvline(
+        draws.mean(), color="#D55E00",
+        label=f"mean {draws.mean():.2f}, spread {draws.std():.2f}",
+    )
     axes.set(xlabel="sum after dropout", ylabel="draws")
     axes.legend()
     plt.close(figure)
@@ -118,9 +121,15 @@ explore(sums, alt="Histogram of a sum after dropout.", p=(0.0, 0.9, 0.1), n=[128
 # heart if it likes. Does dropout keep it from doing so?
 
 # %%
-bert = BertModel.from_pretrained(scale.weights, attention=yours("scaled_dot_product_attention"))
-few = {split: probes.sampled("sst", split, scale, limit, Tokenizer(scale.weights)) for split, limit in (("train", 300), ("dev", 400))}
-x, x_dev = (torch.tensor(probes.layer_vectors(bert, data)["cls"][-1]) for data in few.values())  # (n, D)
+bert = BertModel.from_pretrained(
+    scale.weights, attention=yours("scaled_dot_product_attention")
+)
+few = {
+    split: probes.sampled("sst", split, scale, limit, Tokenizer(scale.weights))
+    for split, limit in (("train", 300), ("dev", 400))
+}
+# (n, D)
+x, x_dev = (torch.tensor(probes.layer_vectors(bert, data)["cls"][-1]) for data in few.values())
 y, y_dev = (torch.tensor(data.labels) for data in few.values())  # (n,)
 
 
@@ -137,7 +146,10 @@ def train_head(p, steps=400):
         if step % 10 == 0:
             head.eval()
             with torch.no_grad():
-                curve.append([F.cross_entropy(head(inputs), labels).item() for inputs, labels in ((x, y), (x_dev, y_dev))])
+                curve.append([
+                    F.cross_entropy(head(inputs), labels).item()
+                    for inputs, labels in ((x, y), (x_dev, y_dev))
+                ])
     return np.array(curve)
 
 
@@ -146,7 +158,10 @@ for p, colour in ((0.0, "#0072B2"), (0.5, "#E69F00"), (0.8, "#009E73")):
     curve = train_head(p)
     axes.plot(range(0, 400, 10), curve[:, 1], color=colour, label=f"p = {p}: dev")
     axes.plot(range(0, 400, 10), curve[:, 0], "--", color=colour, label=f"p = {p}: train")
-axes.set(xlabel="step", ylabel="cross-entropy", ylim=(None, 2.4), title="A head on 300 sentences, scored without dropout")
+axes.set(
+    xlabel="step", ylabel="cross-entropy", ylim=(None, 2.4),
+    title="A head on 300 sentences, scored without dropout",
+)
 axes.legend(ncols=3, fontsize=7.5);
 
 # %% [markdown]
@@ -160,8 +175,11 @@ axes.legend(ncols=3, fontsize=7.5);
 
 # %%
 names = ("C1", "C2", "C3-frozen", "C3")
-longer = {"epochs": 8, "lr": 1e-3} if scale.name == "tiny" else {}  # 2,000 sentences: more rounds, longer steps
-made_runs = {"C1": run(system("C1", scale.name)), "C2": run(system("C2", scale.name, **longer))}
+# 2,000 sentences: more rounds, longer steps
+longer = {"epochs": 8, "lr": 1e-3} if scale.name == "tiny" else {}
+made_runs = {
+    "C1": run(system("C1", scale.name)), "C2": run(system("C2", scale.name, **longer))
+}
 
 
 def curves(runs, task):
@@ -169,9 +187,18 @@ def curves(runs, task):
     for name, colour in zip(runs, ("#E69F00", "#0072B2")):
         epochs = runs[name]["epochs"]
         steps = [entry["epoch"] for entry in epochs]
-        panels[0].plot(steps, [e["dev_loss"][task] for e in epochs], "o-", color=colour, label=f"{name} dev")
-        panels[0].plot(steps, [e["train"][f"loss {task}"] for e in epochs], "o--", color=colour, label=f"{name} train")
-        panels[1].plot(steps, [e["scores"][task] for e in epochs], "o-", color=colour, label=f"{name}: best {runs[name]['scores'][task]:.3f}")
+        panels[0].plot(
+            steps, [e["dev_loss"][task] for e in epochs], "o-", color=colour,
+            label=f"{name} dev",
+        )
+        panels[0].plot(
+            steps, [e["train"][f"loss {task}"] for e in epochs], "o--", color=colour,
+            label=f"{name} train",
+        )
+        panels[1].plot(
+            steps, [e["scores"][task] for e in epochs], "o-", color=colour,
+            label=f"{name}: best {runs[name]['scores'][task]:.3f}",
+        )
     panels[0].set(xlabel="epoch", ylabel="cross-entropy")
     panels[1].set(xlabel="epoch", ylabel="dev accuracy")
     panels[0].legend(fontsize=7.5)
@@ -200,11 +227,15 @@ figures.draw("04_1_learning_curves")
 # These runs used the library's attention and its AdamW. Now *yours*, where they have passed; with blank answers this cell says so and trains with the library's.
 
 # %%
-parts = {name: yours(name) for name in ("scaled_dot_product_attention", "BertEmbeddings", "BertLayer", "AdamW")}
+parts = {
+    name: yours(name)
+    for name in ("scaled_dot_product_attention", "BertEmbeddings", "BertLayer", "AdamW")
+}
 own = {name: part for name, part in parts.items() if name in made_with()}
 by_you = run(system("C2", scale.name, **longer), yours=own)
 print("made with your", ", ".join(by_you["made_with"]) or "… nothing yet: the library's parts")
-print(f"dev accuracy {by_you['scores']['sst']:.4f}; the library's {made_runs['C2']['scores']['sst']:.4f}")
+of_you, of_library = (record["scores"]["sst"] for record in (by_you, made_runs["C2"]))
+print(f"dev accuracy {of_you:.4f}; the library's {of_library:.4f}")
 
 # %% [markdown]
 # The two need not agree in the last digit. The library's fast forms add up in another order, and rounding grows over hundreds of steps; and where your attention has no dropout
@@ -217,14 +248,23 @@ print(f"dev accuracy {by_you['scores']['sst']:.4f}; the library's {made_runs['C2
 
 # %%
 usual = system("C2", scale.name, **longer).lr
-by_rate = {factor: run(system("C2", scale.name, lr=usual * factor)) for factor in (0.01, 0.1, 1.0, 30.0)}
+by_rate = {
+    factor: run(system("C2", scale.name, lr=usual * factor))
+    for factor in (0.01, 0.1, 1.0, 30.0)
+}
 figure, axes = plt.subplots(figsize=(6.6, 2.9))
 for factor, record in by_rate.items():
     points = record["curve"]
-    axes.plot([point["step"] for point in points], [point["sst"] for point in points], alpha=0.85, lw=1.2,
-              label=f"lr = {usual * factor:.0e}: dev accuracy {record['scores']['sst']:.2f}")
+    axes.plot(
+        [point["step"] for point in points], [point["sst"] for point in points],
+        alpha=0.85, lw=1.2,
+        label=f"lr = {usual * factor:.0e}: dev accuracy {record['scores']['sst']:.2f}",
+    )
 axes.axhline(np.log(5), color="k", ls=":", lw=1)
-axes.set(xlabel="step", ylabel="train loss", ylim=(0, 3), title="Dotted: log 5, the loss of saying one fifth for every class")
+axes.set(
+    xlabel="step", ylabel="train loss", ylim=(0, 3),
+    title="Dotted: log 5, the loss of saying one fifth for every class",
+)
 axes.legend(fontsize=7.5);
 
 # %% [markdown]
@@ -270,7 +310,10 @@ with tempfile.TemporaryDirectory() as folder:
     second.run()
 whole = prepare(small).trainer
 whole.run()
-same = all(torch.equal(a, b) for a, b in zip(second.model.state_dict().values(), whole.model.state_dict().values()))
+same = all(
+    torch.equal(a, b)
+    for a, b in zip(second.model.state_dict().values(), whole.model.state_dict().values())
+)
 print("every weight equal to that of a run without a break:", same)
 
 # %% [markdown]
@@ -307,16 +350,22 @@ confusion = check("confusion")
 
 # %%
 dev = prepare(system("C1", scale.name, limit={"sst": 10})).dev["sst"]
-said = {name: records.predictions(made_runs[name])["dev"]["sst"] for name in ("C1", "C2")}  # (n, 5) probabilities
+# (n, 5) probabilities
+said = {name: records.predictions(made_runs[name])["dev"]["sst"] for name in ("C1", "C2")}
 figure, panels = plt.subplots(1, 2, figsize=(7.4, 3.2))
 for axes, (name, probabilities) in zip(panels, said.items()):
     counts = np.asarray(confusion(decide(probabilities, "sst"), dev.labels, 5))
     axes.imshow(counts / counts.sum(1, keepdims=True), cmap="Blues", vmin=0, vmax=1)
     for i in range(5):
         for j in range(5):
-            axes.text(j, i, int(counts[i, j]), ha="center", va="center", fontsize=8, color="white" if counts[i, j] > 0.6 * counts[i].sum() else "black")
+            axes.text(
+                j, i, int(counts[i, j]), ha="center", va="center", fontsize=8,
+                color="white" if counts[i, j] > 0.6 * counts[i].sum() else "black",
+            )
     off = np.abs(np.subtract.outer(np.arange(5), np.arange(5)))
-    axes.set(xlabel="predicted", ylabel="true", title=f"{name}: {counts[off == 1].sum() / max(1, counts[off > 0].sum()):.0%} of errors by one class")
+    near = counts[off == 1].sum() / max(1, counts[off > 0].sum())
+    title = f"{name}: {near:.0%} of errors by one class"
+    axes.set(xlabel="predicted", ylabel="true", title=title)
     axes.grid(False)
 
 # %% [markdown]
@@ -352,7 +401,9 @@ figures.draw("04_2_beside_published")
 
 # %%
 table = board(scale="mini")
-table = table[table["row"].isin(["C1", "C2", "C3"])][["system", "title", "seeds", "setting", "sst", "published_sst", "cfimdb", "published_cfimdb"]]
+table = table[table["row"].isin(["C1", "C2", "C3"])][[
+    "system", "title", "seeds", "setting", "sst", "published_sst", "cfimdb", "published_cfimdb"
+]]
 table.round(3)
 
 # %% [markdown]

@@ -73,7 +73,11 @@ pd.set_option("display.max_colwidth", 70)
 
 # %%
 rows = {task: read_rows(task, "train", scale.data) for task in THREE}
-some = [(TASKS[t].title, len(rows[t]), " | ".join(e.texts), f"{e.label:g}") for t in THREE for e in rows[t].examples[:2]]
+some = [
+    (TASKS[t].title, len(rows[t]), " | ".join(e.texts), f"{e.label:g}")
+    for t in THREE
+    for e in rows[t].examples[:2]
+]
 pd.DataFrame(some, columns=["task", "training rows", "text", "label"])
 
 # %% [markdown]
@@ -123,21 +127,30 @@ def vectors(split, limit=1500):
 def linear(train, dev, features, strength=10.0):
     """Pearson's r on dev of a ridge regression."""
     x, x_dev = (pair_features(u, v, features) for u, v, _ in (train, dev))
-    mean, spread = x.mean(0), x.std(0).clamp(min=1e-6)  # MiniLM has a dimension that never changes
+    # MiniLM has a dimension that never changes
+    mean, spread = x.mean(0), x.std(0).clamp(min=1e-6)
     x, x_dev = (x - mean) / spread, (x_dev - mean) / spread
     y = torch.tensor(train[2], dtype=torch.float32)
-    weights = torch.linalg.solve(x.T @ x + strength * torch.eye(x.size(1)), x.T @ (y - y.mean()))
+    weights = torch.linalg.solve(
+        x.T @ x + strength * torch.eye(x.size(1)), x.T @ (y - y.mean())
+    )
     return score((x_dev @ weights).numpy(), dev[2], "sts")
 
 
 train, dev = vectors("train"), vectors("dev")
-choices = [("u", "v"), ("|u-v|",), ("u*v",), ("cos",), ("u", "v", "|u-v|"), ("u", "v", "|u-v|", "u*v", "cos")]
+choices = [
+    ("u", "v"), ("|u-v|",), ("u*v",), ("cos",), ("u", "v", "|u-v|"),
+    ("u", "v", "|u-v|", "u*v", "cos"),
+]
 found = [linear(train, dev, features) for features in choices]
 figure, axes = plt.subplots(figsize=(6.4, 2.6))
 axes.barh([", ".join(names) for names in choices], found, color=style.TASK_COLOUR["sts"])
 for y, r in enumerate(found):
     axes.text(max(r, 0) + 0.01, y, f"{r:.2f}", va="center", fontsize=8)
-axes.set(xlabel="Pearson's r on STS dev", title="A linear model on an untouched encoder", xlim=(min(0, *found) - 0.02, 0.1 + max(found)))
+axes.set(
+    xlabel="Pearson's r on STS dev", title="A linear model on an untouched encoder",
+    xlim=(min(0, *found) - 0.02, 0.1 + max(found)),
+)
 axes.invert_yaxis();
 
 # %% [markdown]
@@ -186,7 +199,9 @@ def chances(how, epoch):
     batches = {task: -(-official[task] // 32) for task in THREE}
     p = task_chances(batches, how, epoch, 10)
     figure, axes = plt.subplots(figsize=(5.6, 2.2))
-    axes.bar(THREE, [p[task] for task in THREE], color=[style.TASK_COLOUR[task] for task in THREE])
+    axes.bar(
+        THREE, [p[task] for task in THREE], color=[style.TASK_COLOUR[task] for task in THREE]
+    )
     for x, task in enumerate(THREE):
         axes.text(x, p[task] + 0.02, f"{p[task]:.1%}", ha="center")
     axes.set(ylim=(0, 1.1), ylabel="chance of being next", title=f"{how}, epoch {epoch} of 10")
@@ -194,7 +209,10 @@ def chances(how, epoch):
     return figure
 
 
-explore(chances, alt="Each task's chance of being next.", how=["annealed", "sqrt", "proportional"], epoch=(1, 10, 1))
+explore(
+    chances, alt="Each task's chance of being next.", how=["annealed", "sqrt", "proportional"],
+    epoch=(1, 10, 1),
+)
 
 # %% [markdown]
 # **And how much is really read?** Nothing is so easily miscounted. The table counts examples of *your* data, in one epoch of six systems; `1.00` is everything once.
@@ -203,7 +221,9 @@ explore(chances, alt="Each task's chance of being next.", how=["annealed", "sqrt
 sizes = cost.sizes_of(scale)
 names = ("S12", "W-sqrt", "W-annealed", "E2", "B3", "M1")
 read = {name: cost.read_in_an_epoch(system(name, scale.name), sizes) for name in names}
-pd.DataFrame({name: {task: share for task, (_, share) in tasks.items()} for name, tasks in read.items()}).round(2)
+pd.DataFrame({
+    name: {task: share for task, (_, share) in tasks.items()} for name, tasks in read.items()
+}).round(2)
 
 # %% [markdown]
 # The same count for the course's files, from each report's own batch sizes:
@@ -252,7 +272,7 @@ figures.draw("05_3_angles")
 # %%
 explore(
     two_tasks,
-    alt="Two tasks' contours, the path of plain descent on the sum, and the path with surgery.",
+    alt="Two tasks' contours, the path of plain descent on the sum, and that with surgery.",
     larger=(1.0, 20.0, 8.0),
     start_x=(-2.5, 2.5, -0.5),
     start_y=(-1.5, 2.2, 1.8),
@@ -273,7 +293,8 @@ explore(
 
 # %%
 printed = published.scores()
-printed = printed[(printed["report"] == "Siamese") & (printed["split"] == "dev") & printed["row"].str.startswith("P")]
+printed = printed[(printed["report"] == "Siamese") & (printed["split"] == "dev")]
+printed = printed[printed["row"].str.startswith("P")]
 printed[["row", "system", "sst", "qqp", "sts"]].set_index("row")
 
 # %% [markdown]
@@ -289,8 +310,13 @@ for tasks in trainer.plans[0]:
     trainer.update(tasks)
 figure, axes = plt.subplots(figsize=(6.4, 2.4))
 for task in THREE:
-    steps, losses = np.array([(point["step"], point[task]) for point in trainer.curve if task in point]).T
-    axes.plot(steps[9:], np.convolve(losses, np.ones(10) / 10, "valid"), color=style.TASK_COLOUR[task], label=task.upper())
+    steps, losses = np.array([
+        (point["step"], point[task]) for point in trainer.curve if task in point
+    ]).T
+    axes.plot(
+        steps[9:], np.convolve(losses, np.ones(10) / 10, "valid"),
+        color=style.TASK_COLOUR[task], label=task.upper(),
+    )
 axes.set(xlabel="step", ylabel="training loss (mean of 10)", title="The suspect's losses")
 axes.legend();
 
@@ -329,9 +355,14 @@ print(f"encoder: {len(inside)} parameters, {asked} ask for a gradient, {graded} 
 # **What would P1 have been with the encoder awake?** The same, but for that one switch and the rate that suits it (P7). At tiny scale, on a part of the sample:
 
 # %%
-frozen, awake = (run(system(name, scale.name, epochs=4, batch_size=32, **few)) for name in ("P1", "P7"))
+frozen, awake = (
+    run(system(name, scale.name, epochs=4, batch_size=32, **few)) for name in ("P1", "P7")
+)
 both = pd.DataFrame({record["name"]: record["scores"] for record in (frozen, awake)}).T
-both.assign(trained_parameters=[frozen["trained_parameters"], awake["trained_parameters"]], seconds=[frozen["seconds"], awake["seconds"]]).round(3)
+both.assign(
+    trained_parameters=[frozen["trained_parameters"], awake["trained_parameters"]],
+    seconds=[frozen["seconds"], awake["seconds"]],
+).round(3)
 
 # %% [markdown]
 # SST rises from .31 to .47. QQP stays at its commonest answer and STS at nothing for both: $(u, v)$ cannot compare, awake or not, within so few steps. (The numbers are of one seed at

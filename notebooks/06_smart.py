@@ -99,7 +99,7 @@ symmetric_kl = check("symmetric_kl")
 
 # %%
 def ascent_step(noise, gradient, step_size, radius):
-    """noise, gradient: (B, L, d) → the noise after one step up the gradient and back into the ball, (B, L, d)."""
+    """noise, gradient: (B, L, d) → the noise after a step up, back in the ball, (B, L, d)."""
     ...  # your code here
 
 
@@ -114,7 +114,8 @@ ascent_step = check("ascent_step")
 model, dev, accuracy = effect.trained(scale.name)
 batches = effect.batches_of(dev, 160)
 batch = batches[len(batches) // 2]
-print(f"dev accuracy {accuracy:.3f}; from here on {sum(map(len, batches))} sentences of dev, and no dropout")
+print(f"dev accuracy {accuracy:.3f}")
+print(f"from here on {sum(map(len, batches))} sentences of dev, and no dropout")
 
 # %%
 def R_by_hand(model, batch, eps, sigma, step_size, K=1, seed=0):
@@ -143,7 +144,7 @@ print(f"by hand {mine.item():.6f}, the library's {library.item():.6f}")
 # %%
 explore(
     pictures.boundary,
-    alt="A plane of points of two classes: left what a network learns without SMART, right with it.",
+    alt="Points of two classes: left what a network learns without SMART, right with it.",
     eps=(0.02, 0.8, 0.3),
     weight=(0.0, 20.0, 5.0),
     K=(1, 4, 1),
@@ -175,8 +176,14 @@ explore(
 # %%
 def clue(**switches):
     found = effect.measure(model, batches, **switches)
-    return {"R": found["penalty"], "largest entry": found["linf"], "size / size of x": found["relative"],
-            "cosine with gradient": found["cosine_gradient"], "cosine with start": found["cosine_start"], "predictions turned": found["changed"]}
+    return {
+        "R": found["penalty"],
+        "largest entry": found["linf"],
+        "size / size of x": found["relative"],
+        "cosine with gradient": found["cosine_gradient"],
+        "cosine with start": found["cosine_start"],
+        "predictions turned": found["changed"],
+    }
 
 
 show = lambda rows: pd.DataFrame(rows).T.map(lambda value: f"{value:.2g}")
@@ -237,7 +244,13 @@ figures.draw("06_2_what_everyone_ran")
 
 # %%
 measured = effect.recorded("mini")
-pd.Series({pictures.name_of(row["form"]): f"{1 / row['pull']:.2g}" for row in measured["forms"] if row["ascent"]}, name="λ that pulls as hard as the task").to_frame().T
+pd.Series(
+    {
+        pictures.name_of(row["form"]): f"{1 / row['pull']:.2g}"
+        for row in measured["forms"] if row["ascent"]
+    },
+    name="λ that pulls as hard as the task",
+).to_frame().T
 
 # %% [markdown]
 # **And is it worth it?** A penalty can be strong and useless. Dev scores of the forms side by side, several seeds each; the grey band is the same model without SMART.
@@ -284,13 +297,17 @@ pd.DataFrame(measured["precision"]).rename_axis("σ").round(2)
 @torch.no_grad()
 def R_without_noise(training):
     model.train(training)
-    found = [symmetric_kl(*(model.predict_from(model.embed(b), b) for _ in range(2))).item() for b in batches]
+    found = [
+        symmetric_kl(*(model.predict_from(model.embed(b), b) for _ in range(2))).item()
+        for b in batches
+    ]
     model.eval()
     return np.mean(found)
 
 
 loud, quiet = R_without_noise(True), R_without_noise(False)
-print(f"dropout on {loud:.4f}, off {quiet:.1e}; and the paper's penalty was {case['paper, ε = 1e-5']['R']:.1e}")
+paper = case["paper, ε = 1e-5"]["R"]
+print(f"dropout on {loud:.4f}, off {quiet:.1e}; and the paper's penalty was {paper:.1e}")
 
 # %% [markdown]
 # Many thousand times the penalty that it was meant to be, and more. If its program did what its text says, λ = 5 weighed dropout: two random halves of one network, asked to agree. That is a respectable method under another name (R-Drop, 2021), but it is not SMART,
@@ -317,31 +334,54 @@ class OneInput(nn.Module):
     def predict_from(self, embedded, batch):
         if batch.pair == "separate":
             twice = lambda rows: torch.cat([rows[: len(batch)]] * 2)
-            parts = {name: twice(getattr(batch, name)) for name in ("input_ids", "attention_mask", "token_type_ids")}
+            parts = {
+                name: twice(getattr(batch, name))
+                for name in ("input_ids", "attention_mask", "token_type_ids")
+            }
             embedded, batch = twice(embedded), replace(batch, **parts)
         return self.model.predict_from(embedded, batch)
 
 
-few = {"tasks": ("sts",), "epoch_of": "sts", "hidden_layers": 0, "features": (), "sts_output": "cosine", "limit": {"sts": 640}, "epochs": 4}
+few = {
+    "tasks": ("sts",), "epoch_of": "sts", "hidden_layers": 0, "features": (),
+    "sts_output": "cosine", "limit": {"sts": 640}, "epochs": 4,
+}
 
 
 def by_epoch(weight=0.0, slip=False):
     """E2 on STS alone, its score the cosine of the two vectors: (the run, its epochs)."""
     made = prepare(system("E2", scale.name, **few))
     if weight:
-        made.trainer.smart = SmartRegularizer(OneInput(made.model) if slip else made.model, weight, dropout=True, **PUBLIC_SMART)
+        made.trainer.smart = SmartRegularizer(
+            OneInput(made.model) if slip else made.model, weight, dropout=True, **PUBLIC_SMART
+        )
     made.trainer.run()
     return made, made.trainer.history
 
 
 pairs, plain = by_epoch()
-history = {"no SMART": plain, "noise on both": by_epoch(1.0)[1], "the slip, λ = 1": by_epoch(1.0, True)[1], "the slip, λ = 10": by_epoch(10.0, True)[1]}
+history = {
+    "no SMART": plain, "noise on both": by_epoch(1.0)[1],
+    "the slip, λ = 1": by_epoch(1.0, True)[1], "the slip, λ = 10": by_epoch(10.0, True)[1],
+}
 figure, (left, right) = plt.subplots(1, 2, figsize=(8, 2.8))
-for (label, epochs), colour, mark in zip(history.items(), (style.BLUE, style.GREEN, style.ORANGE, style.RED), "os^v"):
-    left.plot([1, 2, 3, 4], [epoch["scores"]["sts"] for epoch in epochs], color=colour, marker=mark, label=label)
-    right.plot([1, 2, 3, 4], [epoch["dev_loss"]["sts"] for epoch in epochs], color=colour, marker=mark)
-left.set(xlabel="epoch", ylabel="Pearson's r", title="STS dev: correlation", xticks=[1, 2, 3, 4])
-right.set(xlabel="epoch", ylabel="squared error", title="STS dev: error on the scale from 0 to 5", xticks=[1, 2, 3, 4], ylim=(0, None))
+for (label, epochs), colour, mark in zip(
+    history.items(), (style.BLUE, style.GREEN, style.ORANGE, style.RED), "os^v"
+):
+    left.plot(
+        [1, 2, 3, 4], [epoch["scores"]["sts"] for epoch in epochs], color=colour, marker=mark,
+        label=label,
+    )
+    right.plot(
+        [1, 2, 3, 4], [epoch["dev_loss"]["sts"] for epoch in epochs], color=colour, marker=mark
+    )
+left.set(
+    xlabel="epoch", ylabel="Pearson's r", title="STS dev: correlation", xticks=[1, 2, 3, 4]
+)
+right.set(
+    xlabel="epoch", ylabel="squared error", title="STS dev: error on the scale from 0 to 5",
+    xticks=[1, 2, 3, 4], ylim=(0, None),
+)
 left.legend(fontsize=7.5);
 
 # %% [markdown]
@@ -355,11 +395,13 @@ def R_at_zero(of):
     """Squared error of the two passes that SMART would compare, with no noise in either."""
     part = pairs.dev["sts"].batch(range(64))
     embedded = pairs.model.embed(part)
-    return (pairs.model.predict_from(embedded, part) - of.predict_from(embedded, part)).square().mean().item()
+    apart = pairs.model.predict_from(embedded, part) - of.predict_from(embedded, part)
+    return apart.square().mean().item()
 
 
 pairs.model.eval()
-print(f"right: {R_at_zero(pairs.model):.2f}, with the slip: {R_at_zero(OneInput(pairs.model)):.2f}")
+good, slip = R_at_zero(pairs.model), R_at_zero(OneInput(pairs.model))
+print(f"right: {good:.2f}, with the slip: {slip:.2f}")
 
 # %% [markdown]
 # ## Bregman: do not run away from yourself
@@ -372,8 +414,14 @@ print(f"right: {R_at_zero(pairs.model):.2f}, with the slip: {R_at_zero(OneInput(
 
 # %%
 watched = prepare(system("C2", scale.name, epochs=1, limit={"sst": 1280}))
-teachers = {f"momentum, β = {beta}": BregmanProximal(watched.model, beta=beta) for beta in (0.9, 0.99, 0.999)}
-teachers |= {f"plain, every {every}": BregmanProximal(watched.model, momentum=False, every=every) for every in (1, 10)}
+teachers = {
+    f"momentum, β = {beta}": BregmanProximal(watched.model, beta=beta)
+    for beta in (0.9, 0.99, 0.999)
+}
+teachers |= {
+    f"plain, every {every}": BregmanProximal(watched.model, momentum=False, every=every)
+    for every in (1, 10)
+}
 distances = {name: [] for name in teachers}
 watched.model.train()
 for tasks in watched.trainer.plans[0]:
@@ -411,9 +459,17 @@ figures.draw("06_3_weight")
 # pass that is trained through: $3 + 2K + 3$, for $K = 1$ a ratio of $8/3 = 2.67$. That is a floor for the exact method. The cheaper ones do something else: the direction from the clean pass's own graph, a random part of the batch, or no ascent.
 
 # %%
-here = {row["way"]: {"counted": row["counted"], "measured here": row["measured"], "MB held here": row["kept_mb"]} for row in price.measure(scale.name, rounds=5)}
+here = {
+    row["way"]: {
+        "counted": row["counted"], "measured here": row["measured"],
+        "MB held here": row["kept_mb"],
+    }
+    for row in price.measure(scale.name, rounds=5)
+}
 for row in effect.recorded("price-mini")["float32"]:
-    here[row["way"]] |= {"MiniLM, recorded": row["measured"], "MiniLM, MB held": row["kept_mb"]}
+    here[row["way"]] |= {
+        "MiniLM, recorded": row["measured"], "MiniLM, MB held": row["kept_mb"]
+    }
 pd.DataFrame(here).T.round(2)
 
 # %% [markdown]

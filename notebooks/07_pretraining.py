@@ -80,7 +80,10 @@ def guesses(sentence):
     return figure
 
 
-explore(guesses, alt="The likeliest words for each blank.", sentence="It is a dull ___ about love and war . Five ___ .")
+explore(
+    guesses, alt="The likeliest words for each blank.",
+    sentence="It is a dull ___ about love and war . Five ___ .",
+)
 
 # %% [markdown]
 # It knows what *kind* of word belongs there: a kind of film, *stars*. Now try `the film is superb and ___ .`: strong words, *splendid*
@@ -111,7 +114,10 @@ mask_tokens = check("mask_tokens")
 # One sentence, five times. The mask is drawn anew whenever a sentence comes by: *dynamic* masking. After ten epochs the model has been asked ten different things about it.
 
 # %%
-text = Text(["Four stars : the pacing is not exactly dull , and the photography is superb ."], tokenizer)
+text = Text(
+    ["Four stars : the pacing is not exactly dull , and the photography is superb ."],
+    tokenizer,
+)
 ids, mask, _ = text.batch(0, 1)
 special, size = never_hidden(tokenizer), len(tokenizer)
 
@@ -119,7 +125,10 @@ special, size = never_hidden(tokenizer), len(tokenizer)
 def hidden_words(share=0.15):
     masked, labels = mask_tokens(ids, mask, special, tokenizer.mask_id, size, share)
     asked = [tokenizer.tokens([word])[0] for word in labels[labels != -100].tolist()]
-    return {"what BERT reads": " ".join(tokenizer.tokens(masked[0].tolist())), "what it is asked": " ".join(asked)}
+    return {
+        "what BERT reads": " ".join(tokenizer.tokens(masked[0].tolist())),
+        "what it is asked": " ".join(asked),
+    }
 
 
 torch.manual_seed(1)
@@ -138,7 +147,7 @@ pd.DataFrame([hidden_words() for _ in range(5)])
 
 # %%
 def mlm_loss(head, hidden, labels):
-    """head: (…, D) → (…, V); hidden (B, L, D); labels (B, L), −100 where nothing is asked. → one number."""
+    """head: (…, D) → (…, V); hidden (B, L, D); labels (B, L), −100 where none → one number."""
     ...  # your code here
 
 
@@ -150,7 +159,8 @@ mlm_loss = check("mlm_loss")
 
 # %%
 everywhere, asked = 32 * 128 * 30522 * 4 / 2**20, 0.15 * 32 * 128 * 30522 * 4 / 2**20
-print(f"logits at every place {everywhere:.0f} MB, at hidden places {asked:.0f} MB; and the backward pass needs them once more")
+print(f"logits at every place {everywhere:.0f} MB, at hidden places {asked:.0f} MB")
+print("and the backward pass needs them once more")
 
 # %% [markdown]
 # ## From nothing
@@ -182,7 +192,9 @@ for step in (0, 25, 75, 200):
     learn(step - len(curve))
     seen[f"{step} steps"] = fill(pupil, tokenizer, BLANK, 6)[0]
 seen["the tiny BERT"] = fill(speaker, tokenizer, BLANK, 6)[0]
-pd.DataFrame({when: [f"{word} {chance:.2f}" for word, chance in best] for when, best in seen.items()})
+pd.DataFrame({
+    when: [f"{word} {chance:.2f}" for word, chance in best] for when, best in seen.items()
+})
 
 # %% [markdown]
 # First nothing, then the commonest words whatever the blank, and after the tiny BERT's 4,000 the right kind of word. (A BERT of full size, after a million steps, has the right meaning as well.)
@@ -192,7 +204,9 @@ pd.DataFrame({when: [f"{word} {chance:.2f}" for word, chance in best] for when, 
 shipped = pd.read_csv(TINY / "loss.csv")
 figure, axes = plt.subplots(figsize=(6.6, 2.9))
 axes.plot(shipped["step"], shipped["loss"], color="#0072B2", label="the tiny BERT, recorded")
-axes.plot(range(1, len(curve) + 1), curve, color="#E69F00", alpha=0.8, label="this pupil, just now")
+axes.plot(
+    range(1, len(curve) + 1), curve, color="#E69F00", alpha=0.8, label="this pupil, just now"
+)
 axes.axhline(np.log(size), color="k", ls=":", lw=1, label="guessing blindly: log V")
 axes.set(xscale="log", xlabel="step", ylabel="loss at hidden words", ylim=(0, None))
 axes.legend();
@@ -206,11 +220,15 @@ axes.legend();
 # %%
 STEPS = (0, 100, 400) if scale.name == "tiny" else (0, 500, 2000)
 school = system("S13", scale.name).pretrain
-configs = {n: system("S13", scale.name, pretrain={**school, "steps": n}) for n in STEPS[1:]} | {0: system("C2", scale.name)}
+configs = {n: system("S13", scale.name, pretrain={**school, "steps": n}) for n in STEPS[1:]}
+configs[0] = system("C2", scale.name)
 longest = pretrained(configs[STEPS[-1]], keep=STEPS)
 further = {n: run(configs[n]) for n in STEPS}
-pd.DataFrame({f"{n} steps": {"dev accuracy": record["scores"]["sst"], "low": record["intervals"]["sst"][0], "high": record["intervals"]["sst"][1]}
-              for n, record in further.items()}).round(3)
+names = ("dev accuracy", "low", "high")
+pd.DataFrame({
+    f"{n} steps": dict(zip(names, (record["scores"]["sst"], *record["intervals"]["sst"])))
+    for n, record in further.items()
+}).round(3)
 
 # %% [markdown]
 # One seed each, four hundred dev sentences: at tiny scale the differences lie inside the intervals, so they say nothing. What *has* changed can be measured otherwise. The *pseudo-perplexity* of
@@ -219,13 +237,19 @@ pd.DataFrame({f"{n} steps": {"dev accuracy": record["scores"]["sst"], "low": rec
 # $$ \mathrm{PPPL}(s) = \exp\Big(-\frac1{|s|} \sum_i \log p(s_i \mid s_{\setminus i})\Big) $$
 
 # %%
-of = {task: [example.texts[0] for example in read_rows(task, "dev", scale.data, 25).examples] for task in ("sst", "qqp", "sts")}
+of = {
+    task: [example.texts[0] for example in read_rows(task, "dev", scale.data, 25).examples]
+    for task in ("sst", "qqp", "sts")
+}
 reader = Tokenizer(scale.weights)
 rows = {}
 for n in STEPS:
     folder = at_step(longest.parent, n)
     model = MaskedLM.from_pretrained(folder)
-    rows[f"after {n} steps"] = {task: np.exp(np.mean([np.log(pseudo_perplexity(model, reader, s)) for s in texts])) for task, texts in of.items()}
+    rows[f"after {n} steps"] = {
+        task: np.exp(np.mean([np.log(pseudo_perplexity(model, reader, s)) for s in texts]))
+        for task, texts in of.items()
+    }
 pd.DataFrame(rows).round(2)
 
 # %% [markdown]
@@ -254,10 +278,19 @@ table[chosen][["report", "run", "system", "sst", "qqp", "sts", "mean"]]
 
 # %%
 pairs = read_rows("sts", "train", scale.data, 60)
-ways = {"word_dropout": {"share": 0.2}, "swap": {"share": 0.2}, "refill": {"share": 0.2, "model": str(TINY)}}
-more = {how: augment(pairs, {"how": how, **options}, scale, seed=0) for how, options in ways.items()}
+ways = {
+    "word_dropout": {"share": 0.2}, "swap": {"share": 0.2},
+    "refill": {"share": 0.2, "model": str(TINY)},
+}
+more = {
+    how: augment(pairs, {"how": how, **options}, scale, seed=0)
+    for how, options in ways.items()
+}
 print(f"{len(pairs)} pairs become {len(more['swap'])}")
-pd.DataFrame({how: {"s1": rows.examples[0].texts[0], "s1'": rows.examples[len(pairs) + 1].texts[0]} for how, rows in more.items()})
+pd.DataFrame({
+    how: {"s1": rows.examples[0].texts[0], "s1'": rows.examples[len(pairs) + 1].texts[0]}
+    for how, rows in more.items()
+})
 
 # %% [markdown]
 # The report guesses why it gained nothing: $s$ and $s'$ have nearly the same vector, so the new pairs say what the old ones said. That can be looked at. Below, the distance between
@@ -270,9 +303,12 @@ encoder = BertModel.from_pretrained(scale.weights).eval()
 
 @torch.no_grad()
 def vectors(sentences):
-    ids, mask, _ = pad([[reader.cls_id, *words, reader.sep_id] for words in reader.encode(sentences)])
+    ids, mask, _ = pad([
+        [reader.cls_id, *words, reader.sep_id] for words in reader.encode(sentences)
+    ])
     hidden = encoder(ids, mask).last_hidden_state  # (n, L, D)
-    return (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)  # (n, D): the mean over its words
+    # (n, D): the mean over its words
+    return (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
 
 
 def distances(first, second):
@@ -284,7 +320,9 @@ same = [example.texts for example in every.examples if example.label == 5.0][:60
 old = [example.texts[0] for example in pairs.examples]
 found = {"said otherwise": distances(*map(list, zip(*same)))}
 for how, rows in more.items():
-    found[how] = distances(old, [rows.examples[len(pairs) + 3 * i + 1].texts[0] for i in range(len(pairs))])
+    found[how] = distances(
+        old, [rows.examples[len(pairs) + 3 * i + 1].texts[0] for i in range(len(pairs))]
+    )
 found["another sentence"] = distances(old, old[1:] + old[:1])
 figure, axes = plt.subplots(figsize=(6.6, 2.8))
 axes.boxplot(list(found.values()), tick_labels=list(found), whis=(5, 95), showfliers=False)

@@ -75,9 +75,18 @@ print(plan_text(configs))
 runs = run_all(configs)
 by_rate = {rate: [run for run in runs if run["config"]["lr"] == rate] for rate in rates}
 figure, axes = plt.subplots(figsize=(6.4, 3.0))
-axes.plot(rates, [np.mean([run["scores"]["sst"] for run in by_rate[rate]]) for rate in rates], label="mean over seeds")
-axes.plot([run["config"]["lr"] for run in runs], [run["scores"]["sst"] for run in runs], "o", alpha=0.6, label="one run")
-axes.set(xscale="log", xlabel="learning rate", ylabel="SST dev accuracy", title="Four rates, three seeds each")
+axes.plot(
+    rates, [np.mean([run["scores"]["sst"] for run in by_rate[rate]]) for rate in rates],
+    label="mean over seeds",
+)
+axes.plot(
+    [run["config"]["lr"] for run in runs], [run["scores"]["sst"] for run in runs], "o",
+    alpha=0.6, label="one run",
+)
+axes.set(
+    xscale="log", xlabel="learning rate", ylabel="SST dev accuracy",
+    title="Four rates, three seeds each",
+)
 axes.legend();
 
 # %% [markdown]
@@ -85,7 +94,10 @@ axes.legend();
 # larger than the second, you need no statistics. Where it is not, you do.
 
 # %%
-pd.DataFrame({f"{rate:g}": vars(stats.spread([run["scores"]["sst"] for run in by_rate[rate]])) for rate in rates}).T.round(3)
+pd.DataFrame({
+    f"{rate:g}": vars(stats.spread([run["scores"]["sst"] for run in by_rate[rate]]))
+    for rate in rates
+}).T.round(3)
 
 # %% [markdown]
 # At tiny scale the first step gains ten points and seeds scatter by two: no statistics needed. The second gains three, the last one loses two or three, and there a
@@ -102,9 +114,15 @@ def interval_by_size(accuracy, sentences):
     figure, axes = plt.subplots(figsize=(6.4, 2.6))
     sizes = np.unique(np.geomspace(50, 40_000, 60).astype(int))
     found = [stats.wilson(round(accuracy * n), int(n)) for n in sizes]
-    axes.fill_between(sizes, [i.low for i in found], [i.high for i in found], alpha=0.25, label="95 % interval")
+    axes.fill_between(
+        sizes, [i.low for i in found], [i.high for i in found], alpha=0.25,
+        label="95 % interval",
+    )
     chosen = stats.wilson(round(accuracy * sentences), sentences)
-    axes.errorbar(sentences, accuracy, [[accuracy - chosen.low], [chosen.high - accuracy]], fmt="o", color="#D55E00", capsize=4)
+    axes.errorbar(
+        sentences, accuracy, [[accuracy - chosen.low], [chosen.high - accuracy]], fmt="o",
+        color="#D55E00", capsize=4,
+    )
     title = f"{sentences:,} sentences: {chosen.low:.3f} to {chosen.high:.3f}"
     axes.set(xscale="log", xlabel="sentences in the dev set", ylabel="accuracy", title=title)
     axes.legend()
@@ -112,7 +130,11 @@ def interval_by_size(accuracy, sentences):
     return figure
 
 
-explore(interval_by_size, alt="The interval of an accuracy narrows with the root of the number of sentences.", accuracy=(0.05, 0.95, 0.52), sentences=(100, 20_000, 1101))
+explore(
+    interval_by_size,
+    alt="The interval of an accuracy narrows with the root of the number of sentences.",
+    accuracy=(0.05, 0.95, 0.52), sentences=(100, 20_000, 1101),
+)
 
 # %% [markdown]
 # SST has 1,101 dev sentences, STS 863 pairs, QQP 20,212. A difference of one point means nothing on the first and a good deal on the last.
@@ -152,7 +174,12 @@ paired_bootstrap = check("paired_bootstrap")
 # %%
 best = max(rates, key=lambda rate: np.mean([run["scores"]["sst"] for run in by_rate[rate]]))
 worst = min(rates, key=lambda rate: np.mean([run["scores"]["sst"] for run in by_rate[rate]]))
-decayed = run_all(grid("C2", {"weight_decay": [0.01, 0.1]}, seeds=(0, 1, 2), scale=scale.name, lr=best, **small))
+decayed = run_all(
+    grid(
+        "C2", {"weight_decay": [0.01, 0.1]}, seeds=(0, 1, 2), scale=scale.name, lr=best,
+        **small,
+    )
+)
 
 
 def answers(run):
@@ -161,9 +188,15 @@ def answers(run):
 
 labels = facts(runs[0], "sst")["labels"].astype(int)
 rows = {f"rate {best:g} against {worst:g}, seed 0": (by_rate[best][0], by_rate[worst][0])}
-rows |= {f"decay .01 against none, seed {seed}": (decayed[seed], by_rate[best][seed]) for seed in range(3)}
+rows |= {
+    f"decay .01 against none, seed {seed}": (decayed[seed], by_rate[best][seed])
+    for seed in range(3)
+}
 rows["seed 1 against seed 0, nothing else"] = (by_rate[best][1], by_rate[best][0])
-pd.DataFrame({name: vars(paired_bootstrap(answers(one), answers(other), labels)) for name, (one, other) in rows.items()}).T.round(3)
+pd.DataFrame({
+    name: vars(paired_bootstrap(answers(one), answers(other), labels))
+    for name, (one, other) in rows.items()
+}).T.round(3)
 
 # %% [markdown]
 # Look at the last row first: two runs of one and the same recipe. Whatever difference it shows is what seeds alone do (at tiny scale three points, more than any
@@ -179,16 +212,25 @@ pd.DataFrame({name: vars(paired_bootstrap(answers(one), answers(other), labels))
 def seeds(sd, difference):
     figure, axes = plt.subplots(figsize=(6.4, 2.6))
     grid_of = np.linspace(0.002, 0.04, 60)
-    axes.plot(100 * grid_of, [stats.seeds_needed(sd, one) for one in grid_of], label=f"runs scatter by {100 * sd:.2g} points")
+    axes.plot(
+        100 * grid_of, [stats.seeds_needed(sd, one) for one in grid_of],
+        label=f"runs scatter by {100 * sd:.2g} points",
+    )
     needed = stats.seeds_needed(sd, difference)
     axes.plot(100 * difference, needed, "o", color="#D55E00")
-    axes.set(yscale="log", xlabel="true difference, points", ylabel="runs of each", title=f"{100 * difference:.2g} points: {needed} runs of each")
+    axes.set(
+        yscale="log", xlabel="true difference, points", ylabel="runs of each",
+        title=f"{100 * difference:.2g} points: {needed} runs of each",
+    )
     axes.legend()
     plt.close(figure)
     return figure
 
 
-explore(seeds, alt="Runs needed against the size of a difference, falling with its square.", sd=(0.001, 0.02, 0.005), difference=(0.002, 0.04, 0.005))
+explore(
+    seeds, alt="Runs needed against the size of a difference, falling with its square.",
+    sd=(0.001, 0.02, 0.005), difference=(0.002, 0.04, 0.005),
+)
 
 # %% [markdown]
 # ## Look behind the points
@@ -204,7 +246,10 @@ def sweep_explorer(axis, score):
     return explorer.explore_runs(known, axis, score)
 
 
-explore(sweep_explorer, alt="Scores of all recorded runs along one setting.", axis=explorer.axes_of(known), score=["sst", "qqp", "sts", "mean"])
+explore(
+    sweep_explorer, alt="Scores of all recorded runs along one setting.",
+    axis=explorer.axes_of(known), score=["sst", "qqp", "sts", "mean"],
+)
 
 # %% [markdown]
 # ![Scores of recorded runs along one setting, lines joining means over seeds; beside them the best runs by name.](../figures/08_16_explorer.png)

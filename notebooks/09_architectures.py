@@ -70,7 +70,10 @@ THREE = ("sst", "qqp", "sts")
 # $$P(k) = E + (N - k)\,W + T\,k\,W + \text{heads} \qquad (0 \le k < N)$$
 
 # %%
-small = BertConfig(vocab_size=100, hidden_size=8, num_hidden_layers=4, num_attention_heads=2, intermediate_size=32, max_position_embeddings=16)
+small = BertConfig(
+    vocab_size=100, hidden_size=8, num_hidden_layers=4, num_attention_heads=2,
+    intermediate_size=32, max_position_embeddings=16,
+)
 
 
 def count(**sharing):
@@ -84,14 +87,16 @@ heads = count() - whole
 by_formula = [whole + (3 - 1) * k * layer + heads for k in range(4)]
 by_count = [count(own_layers=k) for k in range(4)]
 print(f"W = {layer}; P(0 … 3) by formula {by_formula}, counted {by_count}")
-print(f"triple {count(own_layers='all')}, multi + triple {count(own_layers='all', beside='shared')}, static beside {count(beside='frozen')}")
+print(f"triple {count(own_layers='all')}, static beside {count(beside='frozen')}")
+print(f"multi + triple {count(own_layers='all', beside='shared')}")
 
 # %% [markdown]
 # **How large does BERT-base become?** Move $k$.
 
 # %%
 base = dict(zip(("all", "layer"), (cost.parameters(system("S10-multi", "base")), 0)))
-base["layer"] = (cost.parameters(system("S10-2", "base")) - base["all"]) // 4  # two layers, two more copies of each
+# two layers, two more copies of each
+base["layer"] = (cost.parameters(system("S10-2", "base")) - base["all"]) // 4
 
 
 def growth(k, tasks):
@@ -100,12 +105,18 @@ def growth(k, tasks):
     axes.plot(ks, (base["all"] + (tasks - 1) * ks * base["layer"]) / 1e6, color=style.BLUE)
     here = (base["all"] + (tasks - 1) * k * base["layer"]) / 1e6
     axes.plot(k, here, "o", color=style.RED, ms=8)
-    axes.set(xlabel="own layers k", ylabel="million parameters", ylim=(0, 600), title=f"BERT-base, {tasks} tasks, k = {k}: {here:.1f} million")
+    axes.set(
+        xlabel="own layers k", ylabel="million parameters", ylim=(0, 600),
+        title=f"BERT-base, {tasks} tasks, k = {k}: {here:.1f} million",
+    )
     plt.close(figure)
     return figure
 
 
-explore(growth, alt="Parameters of BERT-base against the number of own layers.", k=(0, 11, 2), tasks=(2, 5, 3))
+explore(
+    growth, alt="Parameters of BERT-base against the number of own layers.", k=(0, 11, 2),
+    tasks=(2, 5, 3),
+)
 
 # %% [markdown]
 # And against what SerBERTus prints:
@@ -127,8 +138,14 @@ figures.draw("09_1_sizes")
 # In *passes*, forward and backward through a whole encoder, a step of each costs:
 
 # %%
-rows = {"S10-multi": {}, "S10-2": {}, "S10-triple": {}, "static beside": {"beside": "frozen"}, "S10-multi+triple": {}}
-systems = {name: system(name if name.startswith("S10") else "S10-multi", scale.name, **changes) for name, changes in rows.items()}
+rows = {
+    "S10-multi": {}, "S10-2": {}, "S10-triple": {}, "static beside": {"beside": "frozen"},
+    "S10-multi+triple": {},
+}
+systems = {
+    name: system(name if name.startswith("S10") else "S10-multi", scale.name, **changes)
+    for name, changes in rows.items()
+}
 passes = {name: cost.passes(config) for name, config in systems.items()}
 pd.Series(passes, name="passes a step").round(2)
 
@@ -139,14 +156,25 @@ pd.Series(passes, name="passes a step").round(2)
 
 # %%
 few = {"limit": dict.fromkeys(THREE, 640)}
-records = {name: run(config.with_(epochs=round(4 / passes[name]), **few)) for name, config in systems.items()}
+records = {
+    name: run(config.with_(epochs=round(4 / passes[name]), **few))
+    for name, config in systems.items()
+}
 
 
 def bill(record, name):
     tokens = record["tokens_per_second"] * record["seconds"]
-    shown = {"epochs": record["config"]["epochs"], "parameters": f"{record['parameters'] / 1e6:.2f} M", "seconds": round(record["seconds"])}
-    shown |= {"tokens read": f"{tokens:,.0f}", "passes × tokens": f"{tokens * passes[name]:,.0f}"}
-    return shown | {score: round(record["scores"][score], 3) for score in (*THREE, "mean", "mean_norm")}
+    shown = {
+        "epochs": record["config"]["epochs"],
+        "parameters": f"{record['parameters'] / 1e6:.2f} M",
+        "seconds": round(record["seconds"]),
+    }
+    shown |= {
+        "tokens read": f"{tokens:,.0f}", "passes × tokens": f"{tokens * passes[name]:,.0f}"
+    }
+    return shown | {
+        score: round(record["scores"][score], 3) for score in (*THREE, "mean", "mean_norm")
+    }
 
 
 pd.DataFrame({name: bill(record, name) for name, record in records.items()}).T
@@ -161,7 +189,7 @@ pd.DataFrame({name: bill(record, name) for name, record in records.items()}).T
 # %%
 n = len(read_rows("sst", "dev", scale.data))
 right = wilson(round(records["S10-multi"]["scores"]["sst"] * n), n)
-print(f"SST {records['S10-multi']['scores']['sst']:.3f} on {n} sentences: 95 % interval {right.low:.3f} … {right.high:.3f}")
+print(f"SST {right.value:.3f} on {n} sentences: 95 % {right.low:.3f} … {right.high:.3f}")
 
 # %% [markdown]
 # Any two models whose scores lie well within that interval have not been told apart. The five SerBERTus models that share anything differ by less than a point in their mean; only triple is clearly
@@ -185,7 +213,10 @@ for pair in ("cross", "separate"):
     data = Dataset(read_rows("sts", "train", scale.data, 2000), tokenizer, 128, pair=pair)
     batch = data.batch(range(len(data)))
     real = batch.attention_mask.sum(1)  # tokens of each sequence
-    lengths[pair] = {"sequences": len(real), "tokens": int(real.sum()), "scores in a head": int((real**2).sum())}
+    lengths[pair] = {
+        "sequences": len(real), "tokens": int(real.sum()),
+        "scores in a head": int((real**2).sum()),
+    }
 pd.DataFrame(lengths).T
 
 # %% [markdown]
@@ -217,7 +248,8 @@ figures.draw("09_4_heads")
 
 # %%
 sst = {"limit": {"sst": 960}, "epochs": 3, "tasks": ("sst",)}
-slow = {"head_lr": system("E7", "base").lr / system("C2", scale.name).lr}  # brings the heads, and them alone, to EKJ's rate
+# brings the heads, and them alone, to EKJ's rate
+slow = {"head_lr": system("E7", "base").lr / system("C2", scale.name).lr}
 tries = {
     "linear": {},
     "routing": {"sst_head": "routing"},
@@ -228,13 +260,20 @@ sizes, reached = {}, {}
 for label, changes in tries.items():
     record = run(system("C2", scale.name, **sst, **changes))
     curve = [(point["step"], point["sst"]) for point in record["curve"]]
-    reached[label], sizes[label] = (record["scores"]["sst"], np.array(curve)), record["parameters"]
+    reached[label] = record["scores"]["sst"], np.array(curve)
+    sizes[label] = record["parameters"]
 figure, axes = plt.subplots(figsize=(8.6, 2.6))
 for (label, (accuracy, curve)), colour in zip(reached.items(), style.COLOURS):
     smooth = np.convolve(curve[:, 1], np.ones(8) / 8, "valid")
-    axes.plot(curve[7:, 0], smooth, color=colour, label=f"{label}: dev {accuracy:.3f}, {sizes[label] / 1e6:.2f} M parameters")
+    axes.plot(
+        curve[7:, 0], smooth, color=colour,
+        label=f"{label}: dev {accuracy:.3f}, {sizes[label] / 1e6:.2f} M parameters",
+    )
 axes.axhline(np.log(5), color=style.GREY, ls=":", label="knows nothing: log 5")
-axes.set(xlabel="step", ylabel="training loss (mean of 8)", title="Two heads on SST, each at two rates")
+axes.set(
+    xlabel="step", ylabel="training loss (mean of 8)",
+    title="Two heads on SST, each at two rates",
+)
 axes.legend(fontsize=7.5, loc="upper left", bbox_to_anchor=(1.01, 1));
 
 # %% [markdown]
@@ -278,8 +317,13 @@ figures.draw("09_7_score_and_cost")
 
 # %%
 table = board("mini")
-columns = ["system", "title", "published_mean", "mean", "published_mean_norm", "mean_norm", "parameters", "seconds", "seeds"]
-shown = table[table["system"].str.match("S10|S11|E[1-8]|M[138]$|B3|P6|W-(surg|tog|sqrt|ann|prop)")]
+columns = [
+    "system", "title", "published_mean", "mean", "published_mean_norm", "mean_norm",
+    "parameters", "seconds", "seeds",
+]
+shown = table[
+    table["system"].str.match("S10|S11|E[1-8]|M[138]$|B3|P6|W-(surg|tog|sqrt|ann|prop)")
+]
 shown.reindex(columns=columns).round(3).set_index("system")
 
 # %% [markdown]

@@ -64,7 +64,10 @@ pool = pools(tasks=("sst",))["sst"]
 score = ensemble.score_of("sst")  # accuracy of the likeliest class
 predictions, labels = pool.predictions, pool.labels  # a list of (n, 5), and (n,)
 own = np.array([score(p, labels) for p in predictions])
-every = pd.DataFrame({"run": [members.named(r) for r in pool.runs], "accuracy": own, "minutes": [r["seconds"] / 60 for r in pool.runs]})
+every = pd.DataFrame({
+    "run": [members.named(r) for r in pool.runs], "accuracy": own,
+    "minutes": [r["seconds"] / 60 for r in pool.runs],
+})
 print(f"{pool.runs[0]['model']}: {len(own)} runs, {len(labels):,} dev sentences")
 every.sort_values("accuracy", ascending=False).head(12).round(3)
 
@@ -74,7 +77,8 @@ every.sort_values("accuracy", ascending=False).head(12).round(3)
 # %%
 three = [i for i, r in enumerate(pool.runs) if r["name"] == "C2"][:3]
 right = np.array([decide(predictions[i], "sst") == labels for i in three])  # (3, n)
-pd.Series(right.sum(0)).value_counts().sort_index().rename("sentences").rename_axis("how many of the three are right").to_frame()
+counts = pd.Series(right.sum(0)).value_counts().sort_index().to_frame("sentences")
+counts.rename_axis("how many of the three are right")
 
 # %% [markdown]
 # Mostly, but not always: for about one sentence in four it depends on the seed whether the answer is right. That is where there is something to win. What the seed decides is noise, and noise
@@ -105,9 +109,15 @@ average_predictions = check("average_predictions")
 some = [predictions[i] for i in three]
 votes = [np.eye(5)[decide(p, "sst")] for p in some]
 best = max(some, key=lambda p: score(p, labels))
-ways = {"the best of the three": best, "vote": average_predictions(votes), "average": average_predictions(some)}
+ways = {
+    "the best of the three": best, "vote": average_predictions(votes),
+    "average": average_predictions(some),
+}
 gain = lambda p: stats.paired_bootstrap(decide(p, "sst"), decide(best, "sst"), labels)
-pd.DataFrame({name: {"accuracy": f"{score(p, labels):.4f}", "more than the best": str(gain(p))} for name, p in ways.items()}).T
+pd.DataFrame({
+    name: {"accuracy": f"{score(p, labels):.4f}", "more than the best": str(gain(p))}
+    for name, p in ways.items()
+}).T
 
 # %% [markdown]
 # A point, and an interval that holds zero: on 1,101 sentences one cannot *prove* a gain of this size. That it is no accident one knows for another reason.
@@ -126,8 +136,10 @@ pd.DataFrame({name: {"accuracy": f"{score(p, labels):.4f}", "more than the best"
 truth = np.eye(5)[labels.astype(int)]
 squared = lambda a, b: ((a - b) ** 2).sum(-1).mean()
 mean = average_predictions(some)
-left, error, spread = squared(mean, truth), np.mean([squared(p, truth) for p in some]), np.mean([squared(p, mean) for p in some])
-print(f"ensemble {left:.6f} = members {error:.6f} − disagreement {spread:.6f} = {error - spread:.6f}")
+left, error = squared(mean, truth), np.mean([squared(p, truth) for p in some])
+spread = np.mean([squared(p, mean) for p in some])
+print(f"ensemble {left:.6f}")
+print(f"members {error:.6f} − disagreement {spread:.6f} = {error - spread:.6f}")
 
 # %% [markdown]
 # For accuracy there is no such law, since deciding is a step; a team of three poor ones and a good one may fall behind the good one. So: whom to take?
@@ -155,8 +167,14 @@ greedy_ensemble = check("greedy_ensemble")
 # %%
 found = greedy_ensemble(predictions, labels, score)
 chosen = list(getattr(found, "chosen", found))
-path = [score(average_predictions([predictions[i] for i in chosen[: k + 1]]), labels) for k in range(len(chosen))]
-pd.DataFrame({"added": [members.named(pool.runs[i]) for i in chosen], "alone": own[chosen], "the team": path}).round(4)
+path = [
+    score(average_predictions([predictions[i] for i in chosen[: k + 1]]), labels)
+    for k in range(len(chosen))
+]
+pd.DataFrame({
+    "added": [members.named(pool.runs[i]) for i in chosen], "alone": own[chosen],
+    "the team": path,
+}).round(4)
 
 # %% [markdown]
 # Now do it by hand. **Whom do you take next, and when do you stop?** Tick and untick. A dot is what a run scores by itself; the bar beside the black line says what the team would score if you
@@ -165,7 +183,11 @@ pd.DataFrame({"added": [members.named(pool.runs[i]) for i in chosen], "alone": o
 # %%
 picker = Picker(few(pool))
 ticks = {name: k == 0 for k, name in enumerate(picker.names)}
-explore(picker, alt="Each run's own score, what adding or removing it does to the team, and the way so far.", **ticks)
+explore(
+    picker,
+    alt="Each run's own score, what it adds to the team or takes from it, and the way so far.",
+    **ticks,
+)
 
 # %% [markdown]
 # The same, standing still, after the greedy way's first four steps:
@@ -196,12 +218,14 @@ figures.draw("10_1_more_members")
 
 # %%
 rng = np.random.default_rng(5)
-fools, said = list(rng.dirichlet(np.ones(5), size=(25, 2200))), rng.integers(0, 5, 2200)  # 25 × (n, 5)
+# 25 × (n, 5)
+fools, said = list(rng.dirichlet(np.ones(5), size=(25, 2200))), rng.integers(0, 5, 2200)
 dev, test = np.arange(200), np.arange(200, 2200)
 team = greedy_ensemble([fool[dev] for fool in fools], said[dev], score)
 team = list(getattr(team, "chosen", team))
 for name, where in (("dev, where they were chosen", dev), ("2,000 other sentences", test)):
-    print(f"{len(team)} of 25 fools on {name}: {score(average_predictions([fools[i][where] for i in team]), said[where]):.3f}")
+    together = average_predictions([fools[i][where] for i in team])
+    print(f"{len(team)} of 25 fools on {name}: {score(together, said[where]):.3f}")
 
 # %% [markdown]
 # Twelve points out of nothing: the best of 25 is lucky on these 200 sentences, each addition was *chosen* for being lucky on them too, and elsewhere nothing is left. The remedy is as old as testing: choose on some
@@ -229,7 +253,9 @@ held_out_predictions = check("held_out_predictions")
 honest = np.empty_like(predictions[0])
 for dev, test in ensemble.folds_of(len(labels), 5):
     honest[test] = held_out_predictions(predictions, labels, score, dev, test)
-print(f"best single {max(own):.4f}; greedy on dev {path[-1]:.4f}, honestly {score(honest, labels):.4f}: flattery {path[-1] - score(honest, labels):+.4f}")
+fair = score(honest, labels)
+print(f"best single {max(own):.4f}; greedy on dev {path[-1]:.4f}, honestly {fair:.4f}")
+print(f"flattery {path[-1] - fair:+.4f}")
 
 # %% [markdown]
 # **Does the flattery grow with the number of candidates?** It should: the more one may choose from, the more luck there is to be found.
@@ -253,7 +279,9 @@ figures.draw("10_3_optimism")
 known = records.load_all(scale=pool.runs[0]["config"]["scale"])
 teams = members.choose(known)
 table = pd.DataFrame(members.ways(teams)).T
-table.assign(million=table["parameters"] / 1e6, minutes=table["seconds"] / 60).drop(columns=["parameters", "seconds"]).round(4)
+table.assign(
+    million=table["parameters"] / 1e6, minutes=table["seconds"] / 60
+).drop(columns=["parameters", "seconds"]).round(4)
 
 # %%
 figures.draw("10_4_score_and_cost")
@@ -276,10 +304,15 @@ pupils = [run(system("C2", scale.name, seed, **PART), keep_weights=True) for see
 trained = [predict.Trained(predict.locate(pupil["key"])) for pupil in pupils]
 rows = read_rows("sst", "dev", scale.data)
 said = np.array([int(example.label) for example in rows.examples])
-brier = lambda p: squared(p, np.eye(5)[said])  # as above: lower is better, and steadier than accuracy on few sentences
+# as above: lower is better, and steadier than accuracy on few sentences
+brier = lambda p: squared(p, np.eye(5)[said])
 epochs = []
 made = prepare(system("C2", scale.name, 0, **PART))
-made.trainer.run(on_epoch=lambda trainer: epochs.append({name: w.clone() for name, w in made.model.state_dict().items()}))
+made.trainer.run(
+    on_epoch=lambda trainer: epochs.append({
+        name: w.clone() for name, w in made.model.state_dict().items()
+    })
+)
 walker = predict.Trained(predict.locate(pupils[0]["key"]))
 
 
@@ -287,7 +320,8 @@ def walk(a, b, steps=9):
     """The error on the straight line between two models' weights."""
     found = []
     for alpha in np.linspace(0, 1, steps):
-        mixed = {name: (1 - alpha) * a[name] + alpha * b[name] if a[name].is_floating_point() else a[name] for name in a}
+        floats = [name for name in a if a[name].is_floating_point()]
+        mixed = a | {name: (1 - alpha) * a[name] + alpha * b[name] for name in floats}
         walker.model.load_state_dict(mixed)
         found.append(brier(walker.predict("sst", rows.examples)))
     return found
@@ -300,9 +334,14 @@ outputs = [one.predict("sst", rows.examples) for one in trained]
 figure, axes = plt.subplots(figsize=(6.2, 2.9))
 for (name, line), colour in zip(lines.items(), style.COLOURS):
     axes.plot(np.linspace(0, 1, len(line)), line, "o-", color=colour, label=f"weights: {name}")
-mixed = [brier((1 - alpha) * outputs[0] + alpha * outputs[1]) for alpha in np.linspace(0, 1, 9)]
+mixed = [
+    brier((1 - alpha) * outputs[0] + alpha * outputs[1]) for alpha in np.linspace(0, 1, 9)
+]
 axes.plot(np.linspace(0, 1, 9), mixed, "--", color=style.GREEN, label="predictions: two seeds")
-axes.set(xlabel="α: from the first model to the second", ylabel="squared error on dev", title="Between two models (lower is better)")
+axes.set(
+    xlabel="α: from the first model to the second", ylabel="squared error on dev",
+    title="Between two models (lower is better)",
+)
 axes.legend(fontsize=8);
 
 # %% [markdown]
@@ -325,7 +364,10 @@ folder = predict.teach({"sst": [pupil["key"] for pupil in pupils]}, teacher)
 soft = np.load(folder / "sst-train.npy")  # (n, 5)
 train = read_rows("sst", "train", scale.data)
 shown = [970, 980, 990]
-pd.DataFrame([[train.examples[i].texts[0], train.examples[i].label, *soft[i].round(2)] for i in shown], columns=["sentence", "label", *range(5)])
+pd.DataFrame(
+    [[train.examples[i].texts[0], train.examples[i].label, *soft[i].round(2)] for i in shown],
+    columns=["sentence", "label", *range(5)],
+)
 
 # %% [markdown]
 # That a sentence is "somewhere between 3 and 4" is more than "4". And there is a second gift: a teacher needs no labels. At tiny scale the pupils learned from 960 sentences; the team has an
@@ -337,14 +379,22 @@ lessons = {
     "soft labels": {**PART, "soft_labels": teacher},
     "soft labels, all sentences": {**PART, "limit": {}, "soft_labels": teacher},
 }
-students = {name: [run(system("C2", scale.name, seed, **how)) for seed in (3, 4)] for name, how in lessons.items()}
+students = {
+    name: [run(system("C2", scale.name, seed, **how)) for seed in (3, 4)]
+    for name, how in lessons.items()
+}
 figure, panels = plt.subplots(1, 2, figsize=(7.2, 2.4), sharey=True)
-for axes, measure, name in zip(panels, (lambda p: score(p, said), brier), ("SST accuracy (dev)", "squared error (dev)")):
+for axes, measure, name in zip(
+    panels, (lambda p: score(p, said), brier), ("SST accuracy (dev)", "squared error (dev)")
+):
     for y, runs in enumerate(students.values()):
         values = [measure(records.predictions(one)["dev"]["sst"]) for one in runs]
         axes.plot(values, [y] * len(runs), "o", color=style.BLUE)
         axes.plot(np.mean(values), y, "|", color=style.BLUE, ms=18)
-    axes.axvline(measure(average_predictions(outputs)), color=style.GREEN, ls="--", label="the team of three")
+    axes.axvline(
+        measure(average_predictions(outputs)), color=style.GREEN, ls="--",
+        label="the team of three",
+    )
     axes.set(xlabel=name, ylim=(-0.6, len(students) - 0.4))
 panels[0].set_yticks(range(len(students)), list(students))
 panels[0].legend(fontsize=8, loc="lower left");
@@ -360,7 +410,10 @@ panels[0].legend(fontsize=8, loc="lower left");
 # lets a member come in twice, `--teach NAME` writes soft labels, `--average FOLDER` averages weights; `minbert predict` runs a finished run or such an ensemble over any file.
 
 # %%
-main(["ensemble", "C2", "--task", "sst", "--scale", pool.runs[0]["config"]["scale"], "--replacement"]);
+main([
+    "ensemble", "C2", "--task", "sst", "--scale", pool.runs[0]["config"]["scale"],
+    "--replacement",
+]);
 
 # %% [markdown]
 # ## What you have shown

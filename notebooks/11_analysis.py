@@ -56,10 +56,13 @@ from minbert_lib.workbook.widgets import explore
 
 # %%
 longer = {"epochs": 8, "lr": 1e-3} if scale.name == "tiny" else {}
-several = {"limit": {"sst": 300, "qqp": 1200, "sts": 1200}, "epochs": 4} | ({"lr": 1e-3} if scale.name == "tiny" else {})
+several = {"limit": {"sst": 300, "qqp": 1200, "sts": 1200}, "epochs": 4}
+several |= {"lr": 1e-3} if scale.name == "tiny" else {}
 single = run(system("C2", scale.name, **longer))
 multi = run(system("S12", scale.name, **several))
-pd.DataFrame({"SST alone (C2)": single["scores"], "three tasks (S12)": multi["scores"]}).round(3)
+pd.DataFrame({
+    "SST alone (C2)": single["scores"], "three tasks (S12)": multi["scores"]
+}).round(3)
 
 # %% [markdown]
 # ## What is taken for what
@@ -112,12 +115,17 @@ def cooled(temperature):
     axes.plot([0, 1], [0, 1], "--", color="#8A8A8A")
     axes.plot(table["confidence"], table["accuracy"], "o-")
     error = analysis.calibration_error(softened, labels)
-    axes.set(xlabel="how sure", ylabel="how often right", xlim=(0, 1.05), ylim=(0, 1.05), title=f"{error:.3f} off on average")
+    axes.set(
+        xlabel="how sure", ylabel="how often right", xlim=(0, 1.05), ylim=(0, 1.05),
+        title=f"{error:.3f} off on average",
+    )
     plt.close(figure)
     return figure
 
 
-explore(cooled, alt="Confidence against accuracy, for a temperature.", temperature=(0.3, 4.0, 1.0))
+explore(
+    cooled, alt="Confidence against accuracy, for a temperature.", temperature=(0.3, 4.0, 1.0)
+)
 
 # %% [markdown]
 # ## What makes a sentence hard?
@@ -158,8 +166,14 @@ views.sts(multi, scale.name)
 
 # %%
 guessed, known = scored(multi, "sts")
-steps = {"as predicted": guessed, "rounded to 0.5": np.round(2 * guessed) / 2, "rounded to 1": np.round(guessed)}
-pd.Series({name: np.corrcoef(values, known["labels"])[0, 1] for name, values in steps.items()}, name="Pearson r").round(4)
+steps = {
+    "as predicted": guessed, "rounded to 0.5": np.round(2 * guessed) / 2,
+    "rounded to 1": np.round(guessed),
+}
+pd.Series(
+    {name: np.corrcoef(values, known["labels"])[0, 1] for name, values in steps.items()},
+    name="Pearson r",
+).round(4)
 
 # %% [markdown]
 # ## The worst cases
@@ -172,7 +186,10 @@ def leaf(task, page):
     return explorer.worst(single if task == "sst" else multi, task, page)
 
 
-explore(leaf, alt="Sentences with their true and predicted labels, the worst first.", task=["sst", "qqp", "sts"], page=(1, 8, 1))
+explore(
+    leaf, alt="Sentences with their true and predicted labels, the worst first.",
+    task=["sst", "qqp", "sts"], page=(1, 8, 1),
+)
 
 # %% [markdown]
 # ![Four sentences with their true and predicted labels, the surest mistakes first.](../figures/11_9_worst_cases.png)
@@ -182,8 +199,14 @@ explore(leaf, alt="Sentences with their true and predicted labels, the worst fir
 # The same windows for every run that has been recorded at this scale, your own among them.
 
 # %%
-recorded = {f"{one['name']} seed {one['config']['seed']} ({one['key'][:6]})": one for one in records.load_all(scale=scale.name)}
-windows = {"confusion": views.matrix, "recall and precision": views.classes, "distance": views.distance, "calibration": views.calibration, "length": views.by_length}
+recorded = {
+    f"{one['name']} seed {one['config']['seed']} ({one['key'][:6]})": one
+    for one in records.load_all(scale=scale.name)
+}
+windows = {
+    "confusion": views.matrix, "recall and precision": views.classes,
+    "distance": views.distance, "calibration": views.calibration, "length": views.by_length,
+}
 
 
 def window(run_of, view):
@@ -194,7 +217,10 @@ def window(run_of, view):
 
 
 first = next(name for name, one in recorded.items() if one["key"] == single["key"])
-explore(window, alt="One recorded run through one window.", run_of=[first, *(name for name in recorded if name != first)], view=list(windows))
+explore(
+    window, alt="One recorded run through one window.",
+    run_of=[first, *(name for name in recorded if name != first)], view=list(windows),
+)
 
 # %% [markdown]
 # ## The same at mini scale

@@ -56,7 +56,8 @@ torch.manual_seed(0)
 tokenizer = Tokenizer(scale.weights)
 data = Dataset(read_rows("sst", "train", scale.data), tokenizer, max_length=128)
 config = BertModel.from_pretrained(scale.weights).config
-print(f"{len(data):,} sentences; {config.num_hidden_layers} layers of width {config.hidden_size}; {torch.get_num_threads()} thread(s)")
+print(f"{len(data):,} sentences; {torch.get_num_threads()} thread(s)")
+print(f"{config.num_hidden_layers} layers of width {config.hidden_size}")
 
 # %% [markdown]
 # ## How much work is it?
@@ -73,7 +74,8 @@ print(f"{len(data):,} sentences; {config.num_hidden_layers} layers of width {con
 # %%
 bert = BertModel(config).train()
 ids = torch.randint(5, config.vocab_size, (8, 20))
-with waterfall.without("oneDNN products", "fused attention"), FlopCounterMode(display=False) as counter:
+plain = waterfall.without("oneDNN products", "fused attention")
+with plain, FlopCounterMode(display=False) as counter:
     bert.encode(bert.embed(ids)).sum().backward()
 counted, computed = counter.get_total_flops(), waterfall.flops(config, 8, 20, first_only=False)
 print(f"counted {counted / 1e9:.3f}, by the formula {computed / 1e9:.3f} GFLOP")
@@ -91,10 +93,19 @@ begun = time.perf_counter()
 for _ in range(4):
     a @ a
 default = 4 * 2 * size**3 / (time.perf_counter() - begun) / 1e9
-peaks = {precision: waterfall.peak(precision, size) for precision in dict.fromkeys(["float32", choose("auto", "cpu")])}
+peaks = {
+    precision: waterfall.peak(precision, size)
+    for precision in dict.fromkeys(["float32", choose("auto", "cpu")])
+}
 print(f"a @ a by default: {default:,.0f} GFLOP/s")
-print("peak:", ", ".join(f"{precision} {value:,.0f} GFLOP/s" for precision, value in peaks.items()))
-print("float32 products of the library here:", "oneDNN" if fast.onednn_is_faster() else "PyTorch's default")
+print(
+    "peak:",
+    ", ".join(f"{precision} {value:,.0f} GFLOP/s" for precision, value in peaks.items()),
+)
+print(
+    "float32 products of the library here:",
+    "oneDNN" if fast.onednn_is_faster() else "PyTorch's default",
+)
 
 # %% [markdown]
 # ## Waste 1: padding
@@ -132,11 +143,14 @@ plt.show()
 # %%
 B, L = 32, int(np.median(data.lengths))
 whole, lean = (waterfall.flops(config, B, L, first_only=only) for only in (False, True))
-print(f"batch {B}, {L} words: {whole / 1e9:.2f} GFLOP whole, {lean / 1e9:.2f} with [CLS] alone: {1 - lean / whole:.0%} less")
+print(f"batch {B}, {L} words: {whole / 1e9:.2f} GFLOP whole")
+print(f"{lean / 1e9:.2f} with [CLS] alone: {1 - lean / whole:.0%} less")
 with torch.no_grad():
     bert.eval()
     embedded, mask = bert.embed(ids), torch.ones_like(ids).bool()
-    gap = (bert.encode(embedded, mask)[:, 0] - bert.encode(embedded, mask, first_only=True)[:, 0]).abs().max()
+    gap = (
+        bert.encode(embedded, mask)[:, 0] - bert.encode(embedded, mask, first_only=True)[:, 0]
+    ).abs().max()
 print(f"largest difference of the [CLS] vectors: {gap:.1e}")
 
 # %% [markdown]
@@ -155,7 +169,8 @@ for name, drop in [("PyTorch's", torch.nn.functional.dropout), ("16 bits", fast.
     for _ in range(20):
         out = drop(x, 0.1)
     took = (time.perf_counter() - begun) / 20
-    print(f"{name:>10}: {1e3 * took:.2f} ms, drops {(out == 0).float().mean():.4f}, keeps the mean: {out.mean() - x.mean():+.5f}")
+    dropped, shift = (out == 0).float().mean(), out.mean() - x.mean()
+    print(f"{name:>10}: {1e3 * took:.2f} ms, drops {dropped:.4f}, mean moved by {shift:+.5f}")
 
 # %% [markdown]
 # ## One change at a time
@@ -206,7 +221,10 @@ draw_waterfall() if waterfall.read("waterfall") else None
 # %%
 def utilisation(way, precision, count=6, size=32):
     grouped, _ = Here().batches("sst", size, count)
-    needed = np.mean([waterfall.flops(config, len(index), float(data.lengths[index].mean())) for index in grouped])
+    needed = np.mean([
+        waterfall.flops(config, len(index), float(data.lengths[index].mean()))
+        for index in grouped
+    ])
     seconds = np.median([row["step_ms"] for row in mine if row["way"] == way]) / 1e3
     words = np.mean([data.lengths[index].sum() for index in grouped])
     return needed / seconds / 1e9, needed / seconds / 1e9 / peaks[precision], words / seconds
@@ -215,7 +233,8 @@ def utilisation(way, precision, count=6, size=32):
 for way in ways:
     precision = "bfloat16" if way == "bfloat16" else "float32"
     rate, share, words = utilisation(way, precision)
-    print(f"{way:>18}: {rate:>7.1f} GFLOP/s, {share:>4.0%} of the {precision} peak, {words:>8,.0f} words a second")
+    print(f"{way:>18}: {rate:>7.1f} GFLOP/s, {share:>4.0%} of the {precision} peak", end=", ")
+    print(f"{words:>8,.0f} words a second")
 
 # %% [markdown]
 # The rest of the time goes where there is little arithmetic and much memory: normalisation, dropout, GELU, softmax, and AdamW, which reads and writes
@@ -227,7 +246,10 @@ for way in ways:
 # ensemble of four?
 
 # %%
-small = {"length": [16, 4, 32, 64], "batch": [16, 1, 4, 32], "layers": [2, 1, 4], "tasks": [1, 2, 3], "K": [0, 1, 2], "members": [1, 2, 4]}
+small = {
+    "length": [16, 4, 32, 64], "batch": [16, 1, 4, 32], "layers": [2, 1, 4],
+    "tasks": [1, 2, 3], "K": [0, 1, 2], "members": [1, 2, 4],
+}
 axes = small if scale.name == "tiny" else waterfall.AXES
 here = waterfall.growth(waterfall.shape_of(scale.name), axes, repeats=3)
 draw_growth(here)
@@ -242,7 +264,9 @@ draw_growth(here)
 # %%
 d = config.hidden_size
 for L in (16, 64, 128, 512, 6 * d):
-    print(f"{L:>5} words: attention's own products are {4 * L * L * d / (4 * L * L * d + 24 * L * d * d):.0%} of a layer")
+    products, rest = 4 * L * L * d, 24 * L * d * d
+    share = products / (products + rest)
+    print(f"{L:>5} words: attention's own products are {share:.0%} of a layer")
 
 # %% [markdown]
 # ## And beside what people use

@@ -73,13 +73,30 @@ def _published(name, printed):
 
 
 def as_text(frame):
-    """The board for a terminal: system, title, published → own ± spread, seeds, records."""
-    lines = [f"{'row':<5}{'system':<18}{'what':<42}{'published':<26}{'own':<40}{'records':>7}"]
+    """The board for a terminal: after what a system is and costs, each score as published → own ± spread (gap)."""
+    lines = [("row", "system", "what", "records", "M weights", "minutes", "dev scores: published → own ± spread (gap)")]
     for _, row in frame.iterrows():
-        said = " ".join(f"{s} {row[f'published_{s}']:.3f}" for s in ("sst", "qqp", "sts", "cfimdb") if _has(row, f"published_{s}"))
-        own = " ".join(f"{s} {_pm(row, s)}" for s in ("sst", "qqp", "sts", "cfimdb") if _has(row, s))
-        lines.append(f"{row['row']:<5}{row['system']:<18}{row['title'][:40]:<42}{said:<26}{own:<40}{row['records']:>7}")
-    return "\n".join(lines)
+        scores = ", ".join(f"{s} {_journey(row, s)}" for s in SCORES if _has(row, f"published_{s}") or _has(row, s))
+        size, minutes = _cost(row)
+        lines.append((row["row"], row["system"], row["title"], str(row["records"] or ""), size, minutes, scores))
+    *widths, _ = (max(map(len, column)) for column in zip(*lines))
+    return "\n".join("  ".join(text.ljust(width) for text, width in zip(line, (*widths, 0))).rstrip() for line in lines)
+
+
+def _journey(row, score):
+    """One score's way from the report to here."""
+    said = f"{row[f'published_{score}']:.3f}" if _has(row, f"published_{score}") else ""
+    own = f" → {_pm(row, score)}" if _has(row, score) else ""
+    gap = f" ({row[f'{score}_gap']:+.3f})" if said and own else ""
+    return (said + own + gap).strip()
+
+
+def _cost(row):
+    """(millions of parameters, minutes) as text, empty where nothing was run."""
+    return (
+        f"{row['parameters'] / 1e6:.1f}" if _has(row, "parameters") else "",
+        f"{row['seconds'] / 60:.0f}" if _has(row, "seconds") else "",
+    )
 
 
 PAGE = """# Every system of the five reports, beside what was reached here
@@ -103,9 +120,7 @@ def page(scale="mini"):
         said = " ".join(f"{s} {row[f'published_{s}']:.3f}" for s in shown if _has(row, f"published_{s}"))
         own = " ".join(f"{s} {_pm(row, s)}" for s in shown if _has(row, s)) + (f" ({row['setting']})" if row["setting"] else "")
         gap = " ".join(f"{s} {row[f'{s}_gap']:+.3f}" for s in shown if _has(row, f"{s}_gap"))
-        size = f"{row['parameters'] / 1e6:.1f}" if _has(row, "parameters") else ""
-        time = f"{row['seconds'] / 60:.0f}" if _has(row, "seconds") else ""
-        cells = (row["row"], row["system"], row["title"], said, own, gap, row["records"], size, time)
+        cells = (row["row"], row["system"], row["title"], said, own, gap, row["records"], *_cost(row))
         lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
     return PAGE.format(title=f" ({scale_of(scale).title})") + "\n".join(lines) + "\n"
 
