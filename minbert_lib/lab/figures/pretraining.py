@@ -7,6 +7,8 @@ and not drawn: they print pictures, not numbers, and their model is BERT-base.
 import numpy as np
 from matplotlib.figure import Figure
 
+from ...text.augment import variants
+from ...text.rows import Example
 from .. import published
 from . import Missing, style
 from .vary import command, either, family, of_task, told
@@ -63,4 +65,29 @@ def _said():
     return f"SerBERTus (BERT-base) says: {parts}."
 
 
-FIGURES = {"07_1_against_steps": against_steps}
+SENT_AND_BACK = {  # Siamese, section 5: its own example of a pair that went to Chinese and back
+    "The woman is slicing tofu.": "That woman is cutting tofu",
+    "The woman is putting on lipstick.": "That woman’s wearing lipstick.",
+}
+PAIRS_OF_STS = 6041  # its training set, says section 4.1
+
+
+def four_for_one():
+    """Siamese's Figure 4: a pair and its translations make four pairs, by the function that makes them."""
+    first = Example("", tuple(SENT_AND_BACK), 0.0)
+    four = [first, *variants(first, SENT_AND_BACK, "")]
+    figure = Figure(figsize=(style.WIDE, 2.5), layout="constrained")
+    axes = figure.subplots()
+    for y, pair in enumerate(four):
+        axes.plot([1.02, 1.28], [y, y], color=style.GREY, lw=1.2)
+        for x, side, names, text in zip((1, 1.3), ("right", "left"), ("s₁ s₁′", "s₂ s₂′"), pair.texts):
+            changed = text not in SENT_AND_BACK
+            box = dict(boxstyle="round,pad=0.35", fc=style.ORANGE if changed else style.SKY, alpha=0.35, ec="none")
+            axes.text(x, y, f"{names.split()[changed]}:  {text}", ha=side, va="center", fontsize=9, bbox=box)
+    axes.set(xlim=(0, 2.3), ylim=(len(four) - 0.4, -0.6), title=f"One STS pair becomes four: {PAIRS_OF_STS:,} → {len(four) * PAIRS_OF_STS:,}")
+    axes.axis("off")
+    style.caption(figure, "Orange: translated into Chinese and back. All four keep the label. Example and counts: Siamese, sections 4.1 and 5.")
+    return figure
+
+
+FIGURES = {"07_1_against_steps": against_steps, "07_2_four_for_one": four_for_one}
