@@ -147,7 +147,7 @@ explore(
     alt="Points of two classes: left what a network learns without SMART, right with it.",
     eps=(0.02, 0.8, 0.3),
     weight=(0.0, 20.0, 5.0),
-    K=(1, 4, 1),
+    K=(1, 3, 1),
 )
 
 # %% [markdown]

@@ -9,6 +9,8 @@ import base64
 import html
 import io
 
+import numpy as np
+
 from .show import in_notebook
 
 
@@ -62,10 +64,16 @@ def _control(widgets, name, spec):
 
 def _img(figure, alt):
     """The figure as an <img>; its size is given beforehand, so that the page does not jump while the bytes are read."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    figure.set_dpi(110)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # once; savefig would do it twice, and pack the bytes for a second time as long
+    wide, high = canvas.get_width_height()
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
+    Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").save(buffer, "png", compress_level=1)
     png = buffer.getvalue()
-    wide, high = int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
     return (
         f'<img tabindex="0" alt="{html.escape(alt)}" width="{wide}" height="{high}" style="max-width:100%;height:auto" '
         f'src="data:image/png;base64,{base64.b64encode(png).decode()}">'

@@ -66,6 +66,7 @@ def walk(optimizer=AdamW, surface="valley", steps=100, lr=0.1, beta1=0.9, beta2=
     loss = SURFACES[surface](path)
     right.plot(loss.clamp(min=1e-9), color=style.RED)
     right.set(yscale="log", xlabel="step", ylabel="loss", title=f"loss at the end: {loss[-1]:.2g}")
+    style.plain_log(right.yaxis)
     return figure
 
 

@@ -19,9 +19,16 @@ REACH = 2.2  # the toy's picture goes from -REACH to REACH
 UPDATES, RATE = 60, 0.06  # of the toy's training: few enough to run under a slider
 
 
+def _seen(model, points, labels):
+    """What is drawn of a model: its landscape, and words for the title."""
+    right = (model.net(points).argmax(-1) == labels).float().mean()
+    return toy.landscape(model, REACH, 33), f"{right:.0%} of labels learned, slope {toy.slope(model):.2f}"
+
+
 @cache
 def _plain():
-    return toy.fit(*toy.noisy_points(), 0.0, UPDATES, RATE)
+    points, labels = toy.noisy_points()
+    return _seen(toy.fit(points, labels, 0.0, UPDATES, RATE), points, labels)
 
 
 def boundary(eps=0.3, weight=5.0, K=1):
@@ -30,13 +37,11 @@ def boundary(eps=0.3, weight=5.0, K=1):
     smooth = toy.fit(points, labels, weight, UPDATES, RATE, eps=eps, sigma=eps / 3, step_size=eps, steps=K)
     figure = Figure(figsize=(7.2, 3.6), layout="none")  # a layout engine would take longer than all the rest
     figure.subplots_adjust(left=0.085, right=0.99, bottom=0.13, top=0.91, wspace=0.1)
-    for axes, model, λ in zip(figure.subplots(1, 2, sharey=True), (_plain(), smooth), (0.0, weight)):
-        p = toy.landscape(model, REACH, 33)
+    for axes, (p, seen), λ in zip(figure.subplots(1, 2, sharey=True), (_plain(), _seen(smooth, points, labels)), (0.0, weight)):
         axes.imshow(p, extent=[-REACH, REACH] * 2, origin="lower", cmap="PuOr", vmin=-0.5, vmax=1.5, interpolation="bilinear", aspect="auto")
         axes.contour(p, levels=[0.5], extent=[-REACH, REACH] * 2, colors="k", linewidths=1.4)
         _points(axes, points, labels, eps if λ else 0.0)
-        right = (model.net(points).argmax(-1) == labels).float().mean()
-        axes.set_title(f"λ = {λ:.3g}: {right:.0%} of labels learned, slope {toy.slope(model):.2f}", fontsize=9.5)
+        axes.set_title(f"λ = {λ:.3g}: {seen}", fontsize=9.5)
     return figure
 
 
@@ -128,24 +133,23 @@ def weight(scale="mini"):
 
 def forms(scale="mini"):
     """W-smart: dev score of the paper's form, scaled forms, the public form and pure noise, by weight."""
-    runs = [run for run in records.load_all(scale=scale) if run["name"] == "W-smart"]
-    if not runs:
-        raise Missing(f"run `{command('W-smart', scale)}`")
-    like = [run for run in records.load_all(scale=scale) if run["name"] == "S8" and run["config"]["epochs"] == runs[0]["config"]["epochs"]]
-    plain = [run for run in like if not run["config"]["smart"]]  # S8 has the run without SMART, and the public form
-    runs += [run for run in like if run["config"]["smart"] in {run["config"]["smart"] for run in runs}]
-    ways = sorted({_way(run["config"]["smart_options"]) for run in runs if run["config"]["smart"]})
+    runs = family("W-smart", ("smart", "smart_options"), scale)
+    plain = [run["scores"]["sst"] for run in runs if not run["config"]["smart"]]
+    runs = [run for run in runs if run["config"]["smart"]]
+    ways = sorted({_way(run["config"]["smart_options"]) for run in runs})
     figure = Figure(figsize=(style.WIDE, 0.45 * len(ways) + 1.9), layout="constrained")
     axes = figure.subplots()
-    weights = sorted({run["config"]["smart"] for run in runs if run["config"]["smart"]})
+    weights = sorted({run["config"]["smart"] for run in runs})
     for shift, (value, colour) in enumerate(zip(weights, style.COLOURS)):
         mine = [run for run in runs if run["config"]["smart"] == value]
         y = [ways.index(_way(run["config"]["smart_options"])) + 0.16 * (shift - (len(weights) - 1) / 2) for run in mine]
-        axes.plot([run["scores"]["sst"] for run in mine], y, "o", color=colour, alpha=0.7, label=f"λ = {value:g}")
+        scores = np.array([run["scores"]["sst"] for run in mine])
+        axes.plot(scores, y, "o", color=colour, alpha=0.45, ms=4)
+        for at in sorted(set(y)):
+            axes.plot(scores[np.equal(y, at)].mean(), at, "d", color=colour, label=f"λ = {value:g}, mean" if at == min(y) else None)
     if plain:
-        scores = [run["scores"]["sst"] for run in plain]
-        axes.axvspan(min(scores), max(scores), color="#E4E4E4", zorder=0, label=f"no SMART, {len(scores)} seeds")
-        axes.axvline(np.mean(scores), color=style.GREY, lw=1)
+        axes.axvspan(min(plain), max(plain), color="#E4E4E4", zorder=0, label=f"no SMART, {len(plain)} seeds")
+        axes.axvline(np.mean(plain), color=style.GREY, lw=1)
     axes.set_yticks(range(len(ways)), [text for _, text in ways], fontsize=8)
     axes.set(xlabel=style.TASK_NAME["sst"], title="What each form is worth", ylim=(len(ways) - 0.5, -0.5))
     axes.legend(fontsize=7.5)
@@ -157,7 +161,7 @@ def _way(options):
     """(its place, its name) of a form, from its switches."""
     noise = options.get("direction") == "random"
     if options.get("projection") == "divide":
-        return (2, 0.0), "public code" + (", no ascent" if noise else "")
+        return (2, float(noise)), "public code" + (", no ascent" if noise else "")
     return (1 if noise else 0, options["eps"]), f"ε = {options['eps']:g}" + (", random noise" if noise else "")
 
 

@@ -79,6 +79,15 @@ def band(axes, x, runs, colour, label=None, **kwargs):
     return axes.plot(x, np.nanmean(runs, axis=0), color=colour, label=label, marker="o", **kwargs)
 
 
+def plain_log(axis, steps=(1,)):
+    """Numbers like 0.001 and no minor ticks on a log axis: 10⁻³ and the little lines take longer than all else that a slider draws."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    axis.set_major_locator(LogLocator(subs=steps))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(NullLocator())
+
+
 def caption(figure, text):
     """The lines under a figure that say which records, model and data it shows; a long one is broken to the figure's width."""
     width = int(16 * figure.get_figwidth())  # letters of this size in a line

@@ -235,6 +235,7 @@ def two_tasks(larger=8.0, start_x=-0.5, start_y=1.8, surgery=True):
     left.legend(fontsize=6.8, loc="lower center", ncols=3, frameon=True, framealpha=0.85)
     left.grid(False)
     right.set(xlabel="step", ylabel="loss (both unweighted)", title="What each task gets", yscale="log")
+    style.plain_log(right.yaxis, (1, 2, 5))
     right.legend(fontsize=7)
     plt.close(figure)
     return figure
