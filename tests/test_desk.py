@@ -71,6 +71,7 @@ def test_wrong_then_right_then_mended_to_nonsense(shell, capsys):
     assert run(wrong).success and run(CHECK).success
     assert "not divided by √d" in capsys.readouterr().out and names[NAME] is model.scaled_dot_product_attention
     assert run("BIG = -1e9\ndef hide(s, mask):\n    return s if mask is None else s.masked_fill(~mask, BIG)").success
+    assert run("from minbert_lib.lab import ensemble\ns = ensemble.score_of('sst')").success  # a lambda, and a local name below
     assert run(
         "def scaled_dot_product_attention(q, k, v, mask=None):\n    s = hide(q @ k.mT / math.sqrt(q.size(-1)), mask)\n"
         "    return F.softmax(s, -1) @ v\n\nscaled_dot_product_attention(1)"

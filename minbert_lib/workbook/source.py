@@ -8,6 +8,7 @@ import ast
 import builtins
 import inspect
 import linecache
+import sys
 import types
 
 # what an answer may use without importing it: the names that every notebook has at hand
@@ -134,6 +135,6 @@ def _from_namespace(name, namespace):
         node = definition(text_around(value), name) if value.__module__ in ("__main__", None) else None
         if node is not None:
             return ast.unparse(node)
-        if value.__module__ not in ("__main__", None, "builtins") and hasattr(value, "__name__"):
+        if getattr(sys.modules.get(value.__module__), value.__name__, None) is value:  # a lambda, say, cannot be imported
             return f"from {value.__module__} import {value.__name__} as {name}"
     return ""
