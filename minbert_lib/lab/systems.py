@@ -23,8 +23,10 @@ def _sys(like=None, **changes):
 PAPER_SMART = {"eps": 1e-5, "sigma": 1e-5, "step_size": 1e-3, "steps": 1}
 PUBLIC_SMART = {**PAPER_SMART, "projection": "divide"}  # what the reports' borrowed code really does; see notebook 06
 FELT_SMART = {"eps": 1e-2, "sigma": 1e-2, "step_size": 1.0, "steps": 1}  # the paper's ratios, at a size that is felt
-SMART_FORMS = (  # the public form is S8's own
-    PAPER_SMART, FELT_SMART, {**FELT_SMART, "sigma": 0.1, "direction": "random"}, {**PUBLIC_SMART, "direction": "random"},
+SMART_SIZES = ({**FELT_SMART, "eps": 1e-3, "sigma": 1e-3, "step_size": 0.1}, FELT_SMART, {**FELT_SMART, "eps": 0.1, "sigma": 0.1, "step_size": 10.0})
+SMART_FORMS = (  # attacks of four sizes, noise that fills balls of three, the code that everyone borrows and its twin without ascent
+    PAPER_SMART, *SMART_SIZES, *({**size, "sigma": 10 * size["sigma"], "direction": "random"} for size in SMART_SIZES),
+    PUBLIC_SMART, {**PUBLIC_SMART, "direction": "random"},
 )  # fmt: skip
 MLM_TEXT = {"text": "sst", "steps": 2000, "lr": 5e-6, "masking": "tokens", "replace": "80/10/10"}
 MLM_WAYS = ({"lr": 1e-5}, {"lr": 1e-5, "layer_decay": 0.95}, {"lr": 5e-6})  # SerBERTus' three
@@ -190,7 +192,7 @@ SWEEPS = {  # what moves in a row that is a sweep: grids, one below the other; r
         {"layer_decay": (1.0,), "head_lr": (1.5, 2.0, 10.0, 100.0)},
     ],
     "S8": [{"smart": (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)}],
-    "W-smart": [{"smart": (1.0, 10.0), "smart_options": SMART_FORMS}],
+    "W-smart": [{"smart": (0.0,)}, {"smart": (1.0, 10.0), "smart_options": SMART_FORMS}],
     "S9": [{"beside": ("none", "frozen"), "tasks": (("sst",), ("sts",))}],
     "S13": [
         {"pretrain": tuple({**MLM_TEXT, **way, "steps": n} for way in MLM_WAYS for n in (500, 2000, 8000))},

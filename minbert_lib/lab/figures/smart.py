@@ -87,7 +87,7 @@ def detective(found):
             b.plot(x, pick("cosine_gradient"), "^", color=style.GREEN, ms=6, label="with the gradient")
             b.plot(x, pick("cosine_start"), "v", color=style.ORANGE, ms=6, label="with the noise it began from")
     a.set(yscale="log", ylabel="R, symmetric KL", title="How strong is the penalty?")
-    a.legend(fontsize=7.5, loc="upper left")
+    a.legend(fontsize=7.5, loc="lower right")
     b.set(ylim=(-0.05, 1.1), ylabel="cosine of the noise", title="Which way does the noise point?")
     b.legend(fontsize=7.5)
     c.set(ylabel="% of predictions", title="How many predictions does it turn over?")
