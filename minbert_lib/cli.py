@@ -44,6 +44,7 @@ def notebooks(args):
     built from that. Running happens on a copy in .work/, so that nothing in the repository changes.
     """
     from .workbook import notebooks as room
+    from .workbook import twins
 
     if args.build:
         return room.build(args.names)
@@ -51,6 +52,8 @@ def notebooks(args):
         return room.check(args.names)
     if args.lab:
         return room.lab(args.names)
+    if args.twins:
+        return twins.write(args.names)
     return room.run(args.names, record=args.record, timeout=args.timeout)
 
 

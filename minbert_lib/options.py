@@ -106,6 +106,7 @@ COMMANDS = {  # name: summary, then its options; a list among them: exactly one 
         [
             option("--build", action="store_true", help="make each .ipynb from its script"),
             option("--check", action="store_true", help="say where an .ipynb and its script differ"),
+            option("--twins", action="store_true", help="draw the still pictures of their widgets, in figures/widgets"),
             option("--run", action="store_true", help="run from top to bottom, at MINBERT_SCALE (default: tiny)"),
             option("--lab", action="store_true", help="open JupyterLab on your own copy, in mine/"),
         ],

@@ -266,6 +266,8 @@ explore(
 )
 
 # %% [markdown]
+# ![Bars for the words of “The plot is not exactly dull .”: dull pulls down, not and exactly push up a little.](../figures/widgets/00_pushes.png)
+#
 # A word's push is the same wherever it stands. What turns it round, *not exactly* or *anything but*, is just another word with a push of its own.
 # These are the dev sentences that word counts get most wrong:
 

@@ -84,6 +84,8 @@ explore(
 )
 
 # %% [markdown]
+# ![Three keys with values 1, 3 and 2; at sharpness 1 the answer goes from one to the next in gentle curves.](../figures/widgets/01_lookup.png)
+#
 # ## Why √d
 #
 # In a network, queries and keys are vectors of $d$ numbers, and a score is their dot product $q \cdot k$. If the entries are independent with

@@ -88,6 +88,8 @@ explore(
 )
 
 # %% [markdown]
+# ![The pieces of a sentence in a row, each with its number; unfilmable falls into several.](../figures/widgets/02_pieces.png)
+#
 # ## Your turn: embeddings
 #
 # A number says nothing by itself, so each gets a vector of width $D$ from a table that is learned. Attention does not see order, so a second table gives
@@ -263,6 +265,8 @@ def nearest(word):
 explore(nearest, alt="The twelve words with the most similar vectors.", word="dull")
 
 # %% [markdown]
+# ![Twelve bars: the words whose vectors have the largest cosine with that of dull.](../figures/widgets/02_nearest.png)
+#
 # The position table has an order of its own: the picture shows the cosine between any two places.
 
 # %%
@@ -331,6 +335,8 @@ explore(
 )
 
 # %% [markdown]
+# ![Dots for dev sentences, coloured from label 0 to label 4, along two directions.](../figures/widgets/02_plane.png)
+#
 # And as a curve over all layers. Two lines to compare with: always the commonest class, and counting words, the model of notebook 00.
 
 # %%

@@ -72,6 +72,8 @@ explore(
 )
 
 # %% [markdown]
+# ![Plain descent at a rate of 0.5: down the steep walls at once, then slowly along the floor.](../figures/widgets/03_plain.png)
+#
 # Above a rate of 1 it flies off; just below it leaps from wall to wall; at 0.5 it crawls along the floor. Momentum helps: steps that agree add up, steps that
 # contradict each other cancel. It does not change that both directions share one rate.
 #
@@ -148,6 +150,8 @@ explore(
 )
 
 # %% [markdown]
+# ![Without correction the step is 3 times lr at first, rises beyond 6, and falls to 1 within a thousand steps.](../figures/widgets/03_first_steps.png)
+#
 # Longer! $v$ takes longer to fill than $m$, so it stays too small for longer, and it is what we divide by. With the usual settings the first
 # step would be 3.16 times $lr$, and after a dozen steps more than six times. Correction is a built-in caution.
 #

@@ -113,6 +113,8 @@ def sums(p, n):
 explore(sums, alt="Histogram of a sum after dropout.", p=(0.0, 0.9, 0.1), n=[128, 8, 32, 512])
 
 # %% [markdown]
+# ![A histogram of sums after dropout with p = 0.1 and 128 numbers: narrow, its mean at 1.](../figures/widgets/04_sums.png)
+#
 # The spread is $\sqrt{p / ((1-p)\,n)}$: dropout is noise, more of it the larger $p$ and the narrower the layer.
 #
 # ## A training loop, in the open
@@ -201,7 +203,7 @@ def curves(runs, task):
         )
     panels[0].set(xlabel="epoch", ylabel="cross-entropy")
     panels[1].set(xlabel="epoch", ylabel="dev accuracy")
-    panels[0].legend(fontsize=7.5)
+    panels[0].legend(fontsize=7.5, handlelength=4)  # dashes show
     panels[1].legend(fontsize=7.5)
 
 
@@ -369,7 +371,7 @@ for axes, (name, probabilities) in zip(panels, said.items()):
     axes.grid(False)
 
 # %% [markdown]
-# At tiny scale the frozen probe says 3 far too often and 4 hardly ever. Fine-tuned, four errors in ten are off by one class; as many take a sentence for its mirror image, 1 for 3 or 4 for 0 (notebook 11
+# At tiny scale the frozen probe says 3 far too often and 4 hardly ever. Fine-tuned, four errors in ten are off by one class; half of all take a sentence for its mirror image, 1 for 3 or 4 for 0 (notebook 11
 # looks into that). Whether a film is a 3 or a 4 is often a matter of taste; whether it is a 0 or a 4 is not.
 #
 # And in words: the sentences that C2 got wrong while it was surest.

@@ -215,6 +215,8 @@ explore(
 )
 
 # %% [markdown]
+# ![In the first of ten annealed epochs QQP is next with a chance of 91 %, SST with 6 %, STS with 4 %.](../figures/widgets/05_chances.png)
+#
 # **And how much is really read?** Nothing is so easily miscounted. The table counts examples of *your* data, in one epoch of six systems; `1.00` is everything once.
 
 # %%
@@ -273,7 +275,7 @@ figures.draw("05_3_angles")
 explore(
     two_tasks,
     alt="Two tasks' contours, the path of plain descent on the sum, and that with surgery.",
-    larger=(1.0, 20.0, 8.0),
+    louder=(1.0, 20.0, 8.0),
     start_x=(-2.5, 2.5, -0.5),
     start_y=(-1.5, 2.2, 1.8),
     surgery=True,
@@ -318,7 +320,8 @@ for task in THREE:
         color=style.TASK_COLOUR[task], label=task.upper(),
     )
 axes.set(xlabel="step", ylabel="training loss (mean of 10)", title="The suspect's losses")
-axes.legend();
+axes.set_ylim(0, 1.25 * axes.get_ylim()[1])
+axes.legend(ncols=3, loc="upper right");
 
 # %% [markdown]
 # ### Your turn: what moves?

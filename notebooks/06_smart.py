@@ -171,7 +171,8 @@ explore(
 # A word vector here has entries of about 1. The noise has entries of a hundred-thousandth. Can anything come of that? SerBERTus's $\lambda = 100$ needed 44 epochs to converge, so *something* was strong.
 # Look at the weights again: .02 in one report and 100 in another. Something is odd.
 #
-# **Clue 1: the paper's own numbers.** Your $R$, on a model that has learned SST:
+# **Clue 1: the paper's own numbers.** Your $R$, on a model that has learned SST. Beside it: the largest entry of the noise; its size over that of $x$; its cosine with
+# the gradient that it should follow, and with the random numbers that it started from; and the share of predictions that it turned over.
 
 # %%
 def clue(**switches):
@@ -179,10 +180,10 @@ def clue(**switches):
     return {
         "R": found["penalty"],
         "largest entry": found["linf"],
-        "size / size of x": found["relative"],
-        "cosine with gradient": found["cosine_gradient"],
-        "cosine with start": found["cosine_start"],
-        "predictions turned": found["changed"],
+        "size / x": found["relative"],
+        "cos, gradient": found["cosine_gradient"],
+        "cos, start": found["cosine_start"],
+        "turned": found["changed"],
     }
 
 
@@ -310,7 +311,7 @@ paper = case["paper, ε = 1e-5"]["R"]
 print(f"dropout on {loud:.4f}, off {quiet:.1e}; and the paper's penalty was {paper:.1e}")
 
 # %% [markdown]
-# Many thousand times the penalty that it was meant to be, and more. If its program did what its text says, λ = 5 weighed dropout: two random halves of one network, asked to agree. That is a respectable method under another name (R-Drop, 2021), but it is not SMART,
+# Hundreds of thousands of times the penalty that it was meant to be, or more. If its program did what its text says, λ = 5 weighed dropout: two random halves of one network, asked to agree. That is a respectable method under another name (R-Drop, 2021), but it is not SMART,
 # and ε, σ and η had no part in it. The same test finds another slip: mt-dnn feeds the embedding layer's *output* where word vectors belong, so positions and LayerNorm come on top twice; at δ = 0 that makes
 # .036 on MiniLM, as much as its noise does. **With δ = 0, R is 0.** One assertion, two lines, and it would have found both.
 #

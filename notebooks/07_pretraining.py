@@ -86,6 +86,8 @@ explore(
 )
 
 # %% [markdown]
+# ![Two blanks: mystery, documentary, sequel and other kinds of film for the first, stars for the second.](../figures/widgets/07_guesses.png)
+#
 # It knows what *kind* of word belongs there: a kind of film, *stars*. Now try `the film is superb and ___ .`: strong words, *splendid*
 # and *repulsive* alike; with `dull` in its place weak ones, *warm* and *lazy*. So small a model has grammar, a sense of strength, and hardly an opinion: which way a word points is what fine-tuning has to bring. The words around a blank leave traces in the vector of the blank itself;
 # attention carries them there.
@@ -267,7 +269,7 @@ figures.draw("07_1_against_steps")
 # %%
 table = published.scores()
 chosen = table["row"].isin(["M1", "M7", "M9", "P3", "P4"]) & (table["split"] == "dev")
-table[chosen][["report", "run", "system", "sst", "qqp", "sts", "mean"]]
+table[chosen][["report", "run", "system", "sst", "qqp", "sts", "mean"]].round(3)
 
 # %% [markdown]
 # ## More data from the data
@@ -363,4 +365,4 @@ axes.set(ylabel="1 − cosine of the two vectors");
 # W-domain --scale mini --seeds 0,1,2` answers it, and the figure above draws the answer.
 # </details>
 #
-# **Next:** 08, what the reports varied, one thing at a time.
+# **Next:** [08 · Sweeps](08_sweeps.ipynb): what the reports varied, one thing at a time.

@@ -137,6 +137,8 @@ explore(
 )
 
 # %% [markdown]
+# ![The band of the 95 % interval around .52 narrows with the number of sentences; at 1,101 it is three points to either side.](../figures/widgets/08_interval_by_size.png)
+#
 # SST has 1,101 dev sentences, STS 863 pairs, QQP 20,212. A difference of one point means nothing on the first and a good deal on the last.
 #
 # ## Your turn: the paired bootstrap
@@ -233,6 +235,8 @@ explore(
 )
 
 # %% [markdown]
+# ![Runs needed against the difference, for runs that scatter by half a point: seventeen of each for half a point.](../figures/widgets/08_seeds.png)
+#
 # ## Look behind the points
 #
 # The explorer draws every recorded run at this scale along any setting that moves. A line joins runs that differ in nothing else, and the

@@ -43,6 +43,7 @@ import pandas as pd
 
 from minbert_lib.cli import main
 from minbert_lib.lab import ensemble, figures, members, predict, records, run, stats, system
+from minbert_lib.lab.board import main_group
 from minbert_lib.lab.build import prepare
 from minbert_lib.lab.figures import style
 from minbert_lib.lab.figures.ensembles import Picker, few, pools
@@ -75,7 +76,9 @@ every.sort_values("accuracy", ascending=False).head(12).round(3)
 # Take the three seeds of C2. They are equally good. Are they good at the same sentences?
 
 # %%
-three = [i for i, r in enumerate(pool.runs) if r["name"] == "C2"][:3]
+of_c2 = [run for run in pool.runs if run["name"] == "C2"]
+seeds, _ = main_group("C2", pool.runs[0]["config"]["scale"], of_c2)  # one setting, its seeds
+three = [pool.runs.index(run) for run in seeds[:3]]
 right = np.array([decide(predictions[i], "sst") == labels for i in three])  # (3, n)
 counts = pd.Series(right.sum(0)).value_counts().sort_index().to_frame("sentences")
 counts.rename_axis("how many of the three are right")
@@ -206,7 +209,7 @@ figures.draw("10_1_more_members")
 #
 # The first few members give most of it; after the stop, weaker ones only dilute. Two more things are worth seeing. The blue line, the honest one (how it is made comes next), lies
 # below the orange where there is much to choose and meets it where everything is taken: at the right end nothing is chosen. And drawing blindly works too: averaging pays before any choosing.
-# What choosing does is to keep the bad ones out, here the probes (C1), which are ten points worse than the rest.
+# What choosing does is to keep the bad ones out, here the probes (C1) and whoever learned at a wrong rate.
 #
 # The stop itself is a rule of thumb. If the best member is best by luck, it may find no partner that helps, and the greedy way ends with a team of one, where four others would have been better:
 # look past the stop before you believe it.
@@ -289,7 +292,7 @@ figures.draw("10_4_score_and_cost")
 # %% [markdown]
 # ![Mean score against parameters, own runs and the five reports, and against minutes of training](../figures/10_4_score_and_cost.png)
 #
-# Per parameter the small models do well: four MiniLMs together have fewer parameters than one BERT-base, and stand beside SMARTCS' best. (MiniLM saw Quora pairs in its own first training,
+# Per parameter the small models do well: a handful of MiniLMs together has about as many parameters as one BERT-base, and stands beside SMARTCS' best. (MiniLM saw Quora pairs in its own first training,
 # which helps QQP.) And per parameter ensembles do badly: SerBERTus' step from "best per task" to "big ensemble" takes seven times the parameters for .0082 on dev, and .0016 on test. The honest cross
 # lies a little below the plus: that much of the ensemble's step is flattery.
 #
@@ -370,7 +373,7 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# That a sentence is "somewhere between 3 and 4" is more than "4". And there is a second gift: a teacher needs no labels. At tiny scale the pupils learned from 960 sentences; the team has an
+# "1, or perhaps 3" says more than "1": the team tells what it is torn between. And there is a second gift: a teacher needs no labels. At tiny scale the pupils learned from 960 sentences; the team has an
 # opinion on the other 1,040 as well. So three students, two seeds each, all of them single models: with labels; with the team's opinion on the same sentences; with its opinion on all.
 
 # %%

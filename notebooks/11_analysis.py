@@ -84,7 +84,7 @@ analysis.per_class(counts).round(3)
 views.matrix(single, "sst", scale.name)
 
 # %% [markdown]
-# A model that has understood the order of the five classes errs beside the diagonal. The tiny BERT errs there in 35 of its 86 errors, and as often on the *other* diagonal: − called +, + called −,
+# A model that has understood the order of the five classes errs beside the diagonal. The tiny BERT errs there in 35 of its 86 errors, and in 46 on the *other* diagonal: − called +, + called −,
 # ++ called −−. It knows how strong a word is and not always which way it points. No wonder: "silly" and "witty" fit the same gaps, and gaps are all that its schooling asked about. MiniLM, further down, has
 # seen more of the world: its errors are mostly next door, though the loss treats the five classes as unrelated. How far off is it, all in all, and where do each class's errors go?
 
@@ -128,6 +128,8 @@ explore(
 )
 
 # %% [markdown]
+# ![Confidence against accuracy in bins, beside the dashed line where the two are equal; temperature 1.](../figures/widgets/11_cooled.png)
+#
 # ## What makes a sentence hard?
 #
 # Long sentences may hold praise and blame at once. Bins hold about equally many sentences; the bars are 95 % intervals, and they are wide: five bins of one dev
@@ -223,6 +225,8 @@ explore(
 )
 
 # %% [markdown]
+# ![The confusion matrix of a run on SST.](../figures/widgets/11_window.png)
+#
 # ## The same at mini scale
 #
 # MiniLM on the real data, from recorded runs, beside what the reports say of BERT-base.

@@ -11,10 +11,9 @@ import os
 import nbformat
 import pytest
 from lab_browser import Lab, Page, chromium
-from widget_cells import only_widgets
 
 from minbert_lib import home
-from minbert_lib.workbook import notebooks
+from minbert_lib.workbook import notebooks, twins
 
 SCRIPTS = notebooks.scripts()
 WITH_WIDGETS = [path for path in SCRIPTS if "\nexplore(" in path.read_text(encoding="utf-8")]
@@ -43,7 +42,7 @@ def lab(tmp_path_factory, browser):
     workplace = notebooks.prepare([path.with_suffix(".ipynb") for path in SCRIPTS], folder)
     (workplace / "hostile.ipynb").write_text(json.dumps(hostile_notebook()))
     for path in QUICK:
-        (workplace / f"widgets_{path.stem}.ipynb").write_text(only_widgets(path.with_suffix(".ipynb")), encoding="utf-8")
+        (workplace / f"widgets_{path.stem}.ipynb").write_text(twins.only_widgets(path.with_suffix(".ipynb")), encoding="utf-8")
     with Lab(folder) as lab:
         yield lab
 

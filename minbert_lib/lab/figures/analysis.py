@@ -110,13 +110,14 @@ def distance(record=None, scale="mini"):
     off, near = analysis.distances(counts), analysis.neighbour_share(counts)
     figure = Figure(figsize=(style.WIDE, 3.1), layout="constrained")
     left, right = figure.subplots(1, 2)
+    over = {"frameon": True, "framealpha": 1, "edgecolor": "none"}  # legends stand on bars and lines here
     bars = left.bar(off.index, off["share"], color=style.BLUE)
     left.bar_label(bars, [f"{n}" for n in off["n"]], fontsize=8)
     left.axvline(
         said("S15", "largest distance")[1] + 0.5, color=style.BLACK, ls=":", lw=1.2, label="SerBERTus: none beyond"
     )
     left.set(xlabel="classes between prediction and truth", ylabel="share of sentences", title="How far off")
-    left.legend(fontsize=7.5, loc="upper right")
+    left.legend(fontsize=7.5, loc="upper right", **over)
     right.bar(range(5), near, color=style.ORANGE)
     right.axhspan(
         *said("M11", "errors in a neighbouring class"), color="#E4E4E4", zorder=0, label="SMARTCS, its five classes"
@@ -128,7 +129,7 @@ def distance(record=None, scale="mini"):
         ylim=(0, 1),
         title="Errors that fall into a neighbouring class",
     )
-    right.legend(fontsize=7.5, loc="lower right")
+    right.legend(fontsize=7.5, loc="lower right", **over)
     _caption(
         figure,
         record,

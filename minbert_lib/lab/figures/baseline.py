@@ -47,7 +47,7 @@ def learning_curves(scale="mini"):
         style.band(right, epochs, pick(lambda e: e["train"]["accuracy sst"]), COLOUR[name], "train", ls="--")
     left.set(xlabel="epoch", ylabel="cross-entropy", title="Loss")
     right.set(xlabel="epoch", ylabel="accuracy", title="SST accuracy")
-    left.legend(fontsize=7.5, loc="lower right")
+    left.legend(fontsize=7.5, loc="lower right", handlelength=4)  # dashes show
     style.caption(figure, sources(groups) + "\nSolid: dev; dashed: train, while learning (dropout on). Thin lines: single seeds.")
     return figure
 

@@ -118,7 +118,7 @@ def smartcs_times(scale="mini"):
             [place - 0.15] * len(mine), mine, "o", color=style.BLUE, alpha=0.6, label=None if place else "own runs"
         )
     axes.set_xticks(range(len(names)), [f"{name}" for name in names])
-    axes.set(ylabel="time of an epoch / M1's", ylim=(0, None), title="What SMART, Bregman and annealing cost")
+    axes.set(ylabel="time of an epoch / M1's", ylim=(0, 1.1 * axes.get_ylim()[1]), title="What SMART, Bregman and annealing cost")
     axes.legend(fontsize=7.5)
     style.caption(figure, _about(groups, scale) + "\nDiamonds: SMARTCS' Figure 8.")
     return figure

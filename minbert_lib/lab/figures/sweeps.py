@@ -143,8 +143,7 @@ def own_adamw(scale="mini"):
         axes.set_xlim(-0.4, 1.4)
     left.set(ylabel=style.TASK_NAME["sst"], title="Accuracy")
     right.set(ylabel="seconds an epoch", title="Time")
-    right.margins(y=0.15)
-    right.set_ylim(bottom=0)
+    right.set_ylim(0, 1.15 * right.get_ylim()[1])
     left.legend(fontsize=7.5)
     own = told(runs, "S5", ("optimizer",), scale) if runs else f"{reason} The own AdamW is C2's: `minbert sweep C2`."
     style.caption(figure, lines_of(own, _source("SerBERTus", "Table 2")))

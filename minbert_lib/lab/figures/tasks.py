@@ -209,21 +209,21 @@ def ways_of_augmenting(runs):
     return f" In place of back translation: {', '.join(sorted(ways)).replace('_', ' ')}." if ways else ""
 
 
-def two_tasks(larger=8.0, start_x=-0.5, start_y=1.8, surgery=True):
+def two_tasks(louder=8.0, start_x=-0.5, start_y=1.8, surgery=True):
     """The surface of two tasks, the path of the plain sum and, if wished, that of surgery; and each task's loss along them."""
     figure = plt.figure(figsize=(8.2, 3.2), layout="none")
     left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
     figure.subplots_adjust(left=0.06, right=0.99, bottom=0.15, top=0.9, wspace=0.3)
     grid = np.stack(np.meshgrid(np.linspace(-3, 3, 61), np.linspace(-2.2, 2.4, 47)), -1).astype("float32")
-    height = conflict.losses(conflict.torch.from_numpy(grid), larger).numpy()
+    height = conflict.losses(conflict.torch.from_numpy(grid), louder).numpy()
     for task, colour in enumerate((style.BLUE, style.ORANGE)):
-        left.contour(grid[..., 0], grid[..., 1], height[..., task], levels=np.array([0.1, 0.5, 1.5, 4]) * (larger if task else 1), colors=colour, linewidths=0.8)
+        left.contour(grid[..., 0], grid[..., 1], height[..., task], levels=np.array([0.1, 0.5, 1.5, 4]) * (louder if task else 1), colors=colour, linewidths=0.8)
         left.plot(*conflict.LOWEST[task], "*", color=colour, ms=11, label=f"best for task {'AB'[task]}")
     for operated, line in ((False, "-"), (True, "--")):
         if operated and not surgery:
             continue
         colour = style.PURPLE if operated else style.BLACK
-        path = conflict.descend((start_x, start_y), larger, operated, lr=0.12 / max(larger, 1))
+        path = conflict.descend((start_x, start_y), louder, operated, lr=0.12 / max(louder, 1))
         name = "surgery" if operated else "plain sum"
         left.plot(*path.T, line, color=colour, lw=1.8, label=name)
         left.plot(*path[-1], "s", color=colour, ms=6)
@@ -231,7 +231,7 @@ def two_tasks(larger=8.0, start_x=-0.5, start_y=1.8, surgery=True):
             loss = conflict.losses(path)[:, task]
             right.plot(loss, line, color=colour, label=f"task {'AB'[task]}, {name}")
     left.plot(start_x, start_y, "o", color=style.RED, label="start")
-    left.set(xlim=(-3, 3), ylim=(-2.2, 2.4), xlabel="first weight", ylabel="second weight", title=f"Task B's loss counts {larger:.3g} times")
+    left.set(xlim=(-3, 3), ylim=(-2.2, 2.4), xlabel="first weight", ylabel="second weight", title=f"Task B's loss counts {louder:.3g} times")
     left.legend(fontsize=6.8, loc="lower center", ncols=3, frameon=True, framealpha=0.85)
     left.grid(False)
     right.set(xlabel="step", ylabel="loss (both unweighted)", title="What each task gets", yscale="log")
