@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from minbert_lib.errors import MinbertError
 from minbert_lib.text import TASKS, Dataset, Example, Rows, Tokenizer, read_file, read_rows, truncate
+from minbert_lib.text.rows import spread
 
 HEADER = "\tid\tsentence\tsentiment\n"
 PAIRS = "\tid\tsentence1\tsentence2\tsimilarity\n"
@@ -160,6 +161,18 @@ def test_no_file_ends_in_anything_but_a_clear_error(tmp_path, content):
         assert "\n" not in str(error)
     else:
         assert all(row.texts[0] and row.label in range(5) for row in rows.examples)
+
+
+@given(st.integers(1, 300), st.integers(1, 400))
+def test_a_part_is_taken_from_all_over_the_file(rows, limit):
+    part = spread(list(range(rows)), limit)
+    assert len(part) == min(rows, limit) and part == sorted(set(part)) and part[0] == 0
+    assert max(b - a for a, b in zip(part, part[1:] + [rows])) <= -(-rows // len(part))
+
+
+def test_a_part_of_the_real_sst_is_no_praise_alone(real_home):
+    whole, part = ([e.label for e in read_rows("sst", "train", real_home / "data", limit).examples] for limit in (None, 1000))
+    assert sum(whole[:1000]) / 1000 > 2.9 and abs(sum(part) / len(part) - sum(whole) / len(whole)) < 0.1
 
 
 SIZES = {("sst", "train"): 8544, ("sst", "dev"): 1101, ("cfimdb", "dev"): 245, ("sts", "train"): 6040, ("sts", "dev"): 863}

@@ -25,8 +25,8 @@ class RunConfig:
     # data
     tasks: tuple = ("sst",)  # what is trained on
     score_on: tuple = ()  # dev sets that are scored; empty: those of `tasks`
-    limit: dict = field(default_factory=dict)  # {task: first rows of train that are used}
-    dev_limit: dict = field(default_factory=dict)  # {task: first rows of dev that are scored}
+    limit: dict = field(default_factory=dict)  # {task: rows of train that are used, from all over the file}
+    dev_limit: dict = field(default_factory=dict)  # {task: rows of dev that are scored}
     max_length: int = 128
     truncation: str = "end"
     augment: dict = field(default_factory=dict)  # {task: {"how": …}}; see text/augment.py

@@ -62,7 +62,7 @@ def find_file(task, split, folder):
 
 
 def read_rows(task, split, folder, limit=None):
-    """Read one split of a task; `limit` keeps the first rows only (a record names such a subset)."""
+    """Read one split of a task; `limit` keeps that many rows (a record names such a subset)."""
     return read_file(find_file(task, split, folder), task, split, limit)
 
 
@@ -72,7 +72,13 @@ def read_file(path, task, split="dev", limit=None):
     examples = list(iter_file(path, task, split, problems))
     if not examples:
         raise MinbertError(f"{path}: holds no rows")
-    return Rows(task, split, examples[:limit], path, sha256(path), problems)
+    return Rows(task, split, spread(examples, limit), path, sha256(path), problems)
+
+
+def spread(examples, limit):
+    """`limit` of them from all over the file, which may be sorted: the real SST praises first and scolds last."""
+    count = len(examples)
+    return examples if limit is None or limit >= count else [examples[i * count // limit] for i in range(limit)]
 
 
 def iter_file(path, task, split="dev", problems=None):
