@@ -15,7 +15,7 @@
 # **You will be able to** write dropout, train a classifier with the encoder frozen or fine-tuned, recognise a wrong learning rate by its curve, stop and resume a run without
 # losing a bit, and say what a classifier mistakes for what.
 #
-# **You need** notebooks 01 to 03. **It takes** an hour to do, one to three minutes to run at tiny scale.
+# **You need** notebooks 01 to 03. **It takes** an hour to do, a minute or two to run at tiny scale; the first cell says what is recorded for other scales.
 
 # %%
 # Set-up: the same cell in every notebook, on Colab, in JupyterLab and anywhere else; safe to run twice.
@@ -281,7 +281,7 @@ figures.draw("04_3_learning_rate")
 # %% [markdown]
 # ![Dev accuracy on SST against the learning rate, MiniLM.](../figures/04_3_learning_rate.png)
 #
-# A tenth of the rate, or ten times as much: MiniLM loses four to six points by either, and nothing breaks. A model that has read so much forgives; the tiny one above does not.
+# A tenth of the rate costs MiniLM seven points, ten times as much four, and nothing breaks. A model that has read so much forgives; the tiny one above does not.
 #
 # ## The kernel died. And now?
 #

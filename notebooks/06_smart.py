@@ -15,7 +15,7 @@
 # **You will be able to** write the penalty and its search for the worst noise, see what it smooths, tell an attack from mere noise by two cosines, and find out what
 # each switch of a borrowed implementation costs.
 #
-# **You need** notebooks 01 to 05. **It takes** two hours to do, three to six minutes to run at tiny scale.
+# **You need** notebooks 01 to 05. **It takes** two hours to do, a minute or two to run at tiny scale.
 
 # %%
 # Set-up: the same cell in every notebook, on Colab, in JupyterLab and anywhere else; safe to run twice.
@@ -312,7 +312,7 @@ print(f"dropout on {loud:.4f}, off {quiet:.1e}; and the paper's penalty was {pap
 
 # %% [markdown]
 # Hundreds of thousands of times the penalty that it was meant to be, or more. If its program did what its text says, λ = 5 weighed dropout: two random halves of one network, asked to agree. That is a respectable method under another name (R-Drop, 2021), but it is not SMART,
-# and ε, σ and η had no part in it. The same test finds another slip: mt-dnn feeds the embedding layer's *output* where word vectors belong, so positions and LayerNorm come on top twice; at δ = 0 that makes
+# and ε, σ and η had no part in it. The same test finds another slip: mt-dnn, the paper's own repository, feeds the embedding layer's *output* where word vectors belong, so positions and LayerNorm come on top twice; at δ = 0 that makes
 # .036 on MiniLM, as much as its noise does. **With δ = 0, R is 0.** One assertion, two lines, and it would have found both.
 #
 # ## EKJ's case: written for one input, forced on two

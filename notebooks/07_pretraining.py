@@ -16,7 +16,7 @@
 # **You will be able to** hide words as BERT does, write the loss that it learns from, raise a small BERT from nothing and watch its guesses, pre-train further on any text,
 # and judge whether new data are new.
 #
-# **You need** notebooks 01 to 04. **It takes** an hour and a half to do, two to three minutes to run at tiny scale.
+# **You need** notebooks 01 to 04. **It takes** an hour and a half to do, about a minute to run at tiny scale.
 
 # %%
 # Set-up: the same cell in every notebook, on Colab, in JupyterLab and anywhere else; safe to run twice.

@@ -261,7 +261,7 @@ explore(
 # ## The reports' sweeps, run again
 #
 # From here on every picture has the reports' published points (diamonds, BERT-base) and runs of this workbook's (dots, the model that the caption names). Where
-# runs are not recorded yet, the picture says which command makes them.
+# runs are not recorded yet, the picture says which command makes them. (A letter names the report: S SerBERTus, M SMARTCS, B SBRRT, E EKJ, P the Siamese one.)
 #
 # **S1, the learning rate.** *Varied*: half, once and twice the usual rate. *Tuned away*: the best of ten epochs. *Fixed*: SST alone, batches of 32. SerBERTus
 # found 1e-5 best for BERT-base; half of it did not quite converge. Smaller models want higher rates.

@@ -16,7 +16,7 @@
 # **You will be able to** count a model's parameters and its work without building it, compare architectures at equal compute and say exactly what was equal, and read a
 # difference of half a point for what it is.
 #
-# **You need** notebook 05. **It takes** three quarters of an hour to do, two to five minutes to run at tiny scale.
+# **You need** notebook 05. **It takes** three quarters of an hour to do, under a minute to run at tiny scale.
 
 # %%
 # Set-up: the same cell in every notebook, on Colab, in JupyterLab and anywhere else; safe to run twice.
@@ -57,7 +57,7 @@ THREE = ("sst", "qqp", "sts")
 # %% [markdown]
 # ## Sharing is a number and a word
 #
-# Let every task have its own copy of the top $k$ layers, over lower ones that all share. $k = 0$ is one BERT for all ("multi"), all layers is one BERT per task ("triple"), and what
+# Let every task have its own copy of the top $k$ of $N$ layers, over lower ones that all share. $k = 0$ is one BERT for all ("multi"), all layers is one BERT per task ("triple"), and what
 # SerBERTus calls CerBERTus, after the dog with three heads, lies between. The word is `beside`: a second encoder next to the first, whose vector is joined to the first one's. `"shared"` with
 # $k$ = all is SerBERTus' "multi + triple"; `"frozen"` is a static copy that never learns (S9).
 #
@@ -65,7 +65,7 @@ THREE = ("sst", "qqp", "sts")
 #
 # ![Six systems drawn from the words up: shared parts grey, a task's own in its colour.](../figures/09_8_drawn.png)
 #
-# Here are all ways of sharing at width 8, where counting by hand is possible. With $W$ parameters in a layer, $E$ below and beside the layers and $T$ tasks,
+# Here are all ways of sharing at width 8, where counting by hand is possible. With $W$ parameters in a layer, $E$ in the embeddings and the pooler, and $T$ tasks,
 #
 # $$P(k) = E + (N - k)\,W + T\,k\,W + \text{heads} \qquad (0 \le k < N)$$
 

@@ -15,7 +15,7 @@
 #
 # **You will be able to** average models and say why it helps, choose members greedily, tell a gain from the luck of choosing it, and put several models' knowledge back into one.
 #
-# **You need** notebooks 01 to 04, and 08 for intervals. **It takes** an hour and a half to do, two to four minutes to run at tiny scale.
+# **You need** notebooks 01 to 04, and 08 for intervals. **It takes** an hour and a half to do, about a minute to run at tiny scale.
 
 # %%
 # Set-up: the same cell in every notebook, on Colab, in JupyterLab and anywhere else; safe to run twice.

@@ -1,8 +1,8 @@
 """Google Colab, emulated: its ipywidgets and IPython, a stand-in `google.colab`, no checkout; the first cell does the rest.
 
 A fresh virtual environment sees the packages of this one through a path file, the two that Colab holds back (ipywidgets 7.7.1,
-IPython 7.34) before them. git is told to take the notebook's address for a repository made from these files: the cell itself is
-run as it ships.
+IPython 7.34) before them; with --all-notebooks everything that Colab has but torch, in Colab's version, and every notebook is run
+whole. git is told to take the notebook's address for a repository made from these files: the cell itself is run as it ships.
 """
 
 import json
@@ -14,8 +14,10 @@ import sysconfig
 
 import nbformat
 import pytest
+from test_setup import COLAB
 
 from minbert_lib import home
+from minbert_lib.workbook import notebooks
 from minbert_lib.workbook.executor import Executor
 
 HELD_BACK = ["ipywidgets==7.7.1", "ipython==7.34.0"]
@@ -31,6 +33,13 @@ names = {d.metadata["Name"].lower() for d in m.distributions()} - {"minbert"}
 print("VERSIONS", json.dumps({name: m.version(name) for name in sorted(names)}))
 """
 WHERE = "import minbert_lib; print(minbert_lib.__file__)"
+MOVED = """
+widget = explore(lookup, sharpness=(0.1, 10.0, 1.0))
+controls, picture, _ = widget.children
+before = picture.value
+controls.children[0].value = 5.0
+print("MOVED", picture.value != before)
+"""
 ON_DRIVE = """
 import pathlib
 from minbert_lib.workbook import session
@@ -42,12 +51,13 @@ print("RUNS", records.own_folder())
 
 
 @pytest.fixture(scope="module")
-def colab(tmp_path_factory):
+def colab(tmp_path_factory, request):
     """The Python of such an environment."""
+    more = [f"{name}=={version}" for name, version in COLAB.items() if name not in ("torch", "ipywidgets", "ipython")]
     folder = tmp_path_factory.mktemp("colab")
     subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
     python = folder / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    install(python, *HELD_BACK, *THEIR_NEEDS)
+    install(python, *HELD_BACK, *THEIR_NEEDS, *(more if request.config.getoption("--all-notebooks") else ()))
     ask = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
     packages = home.Path(subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True).stdout.strip())
     (packages / "zz_the_rest.pth").write_text("\n".join({sysconfig.get_paths()[key] for key in ("purelib", "platlib")}))
@@ -126,7 +136,7 @@ def test_a_notebook_on_colab_from_a_git_address(colab, tmp_path, repository):
     first, *rest = cells_of("01_attention")
     gap = next(number for number, source in enumerate(rest) if source.startswith("def scaled_dot_product_attention"))
     rest[gap] = "def scaled_dot_product_attention(q, k, v, mask=None:\n    return q"
-    said = run(colab, tmp_path, [VERSIONS, first, first, WHERE, *rest, VERSIONS], **repository)
+    said = run(colab, tmp_path, [VERSIONS, first, first, WHERE, *rest, MOVED, VERSIONS], **repository)
     before = versions(said[0])
     assert (before["ipywidgets"], before["ipython"]) == ("7.7.1", "7.34.0")
     assert versions(said[-1]) == before  # torch, numpy and all others are as they were
@@ -134,7 +144,19 @@ def test_a_notebook_on_colab_from_a_git_address(colab, tmp_path, repository):
         assert "Notebook 01 is ready" in text and "scale tiny" in text and "device: " in text and "recorded" in text
     assert "content" in said[3] and str(home.repo()) not in said[3]
     assert "not Python yet" in said[4 + gap] and "BLANK" in said[5 + gap]
-    assert sum("VBox" in text for text in said) == 3  # the widgets
+    assert sum("VBox" in text for text in said) == 3 and "MOVED True" in said[-2]  # the widgets, and one of them moved
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("script", notebooks.scripts(), ids=lambda path: path.stem)
+def test_every_notebook_with_colabs_versions(colab, tmp_path, repository, script, request):
+    """Whole, as it ships; and no package is another one afterwards."""
+    if not request.config.getoption("--all-notebooks"):
+        pytest.skip("long: asked for with --all-notebooks")
+    said = run(colab, tmp_path, [VERSIONS, *cells_of(script.stem), VERSIONS], **repository)
+    before = versions(said[0])
+    assert {name: before[name] for name in COLAB if name != "torch"} == {n: v for n, v in COLAB.items() if n != "torch"}
+    assert versions(said[-1]) == before
 
 
 def test_a_wheel_on_colab_and_runs_kept_on_drive(colab, tmp_path):

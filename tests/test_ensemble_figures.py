@@ -82,7 +82,7 @@ def test_the_picker_scores_the_team_and_every_change_of_it(recorded):
     mean = np.mean([pool.predictions[0], pool.predictions[3]], axis=0)
     now = (mean.argmax(1) == pool.labels).mean()
     assert picker.history[-1] == ([0, 3], pytest.approx(now)) and f"now {now:.4f}" in words(figure)
-    bars = {int(line.get_ydata()[0]): line.get_xdata()[1] for line in figure.axes[0].lines if line.get_linewidth() == 5}
+    bars = {round(start[1]): end[0] for part in figure.axes[0].collections for start, end in part.get_segments()}
     assert bars[0] == pytest.approx(pool.score([3])) and bars[5] == pytest.approx(pool.score([0, 3, 5]))
     picker(**ticked)
     assert len(picker.history) == 1  # a redraw is no move

@@ -16,7 +16,7 @@ import pytest
 
 from minbert_lib import home
 from minbert_lib.errors import MinbertError
-from minbert_lib.workbook import notebooks, twins
+from minbert_lib.workbook import notebooks
 
 SCRIPTS = notebooks.scripts()
 SCRIPT = """# ---
@@ -92,16 +92,6 @@ def test_notebook_runs_to_its_end(script, tmp_path):
 def test_no_ipynb_without_its_script():
     built = {path.stem for path in (home.repo() / "notebooks").glob("*.ipynb")}
     assert SCRIPTS and built <= {path.stem for path in SCRIPTS}
-
-
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
-def test_every_widget_has_a_still_picture_beneath(script):
-    """For readers on GitHub and of PDFs: the cell after a widget shows a committed picture and says in words what is on it."""
-    cells = json.loads(script.with_suffix(".ipynb").read_text(encoding="utf-8"))["cells"]
-    for cell, after in zip(cells, cells[1:]):
-        if cell["cell_type"] == "code" and twins.shows_widget("".join(cell["source"])):
-            alt, path = re.search(r"!\[([^\]]*)\]\((\S+?\.png)\)", "".join(after["source"])).groups()
-            assert len(alt) > 15 and (script.parent / path).is_file(), path
 
 
 # building

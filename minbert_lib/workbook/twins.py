@@ -7,8 +7,10 @@ Training runs and pictures that no widget rests on fall away. `minbert notebooks
 
 import io
 import json
+import os
 import re
 import symtable
+import tempfile
 
 from .. import home
 from ..errors import MinbertError
@@ -21,39 +23,45 @@ DPI = 80  # small: beside the widget itself it is a reminder
 
 def write(names=()):
     """Write the still pictures that these notebooks show."""
-    for script in notebooks.scripts(names):
-        if wanted := SHOWN.findall(script.read_text(encoding="utf-8")):
-            _write(script, wanted)
+    with tempfile.TemporaryDirectory() as place:
+        os.environ["MINBERT_PROGRESS"] = os.path.join(place, "progress.json")  # blank cells run here are nobody's
+        for script in notebooks.scripts(names):
+            if wanted := SHOWN.findall(script.read_text(encoding="utf-8")):
+                _write(script, wanted)
 
 
 def _write(script, wanted):
-    from ..lab.figures import style
-
-    folder, found = home.repo() / "figures/widgets", pictures(script)
+    found = pictures(script)
     if lost := [name for name in wanted if name not in found]:
         raise MinbertError(f"{script.name} shows {lost[0]}.png, but its widgets are {', '.join(found) or 'none'}")
     for name in wanted:
-        buffer = io.BytesIO()
-        with style.look():
-            found[name].savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-        path = folder / f"{name}.png"
-        if not path.is_file() or path.read_bytes() != buffer.getvalue():
-            write_atomic(path, buffer.getvalue())
+        path, drawn = home.repo() / f"figures/widgets/{name}.png", found[name]
+        if not path.is_file() or path.read_bytes() != drawn:
+            write_atomic(path, drawn)
             print(path)
 
 
 def pictures(script):
-    """{NN_function: its first picture} of a notebook's widgets."""
+    """{NN_function: its first picture as a PNG} of a notebook's widgets."""
+    from ..lab.figures import style
+
     found, space = {}, {"__name__": "__main__"}
 
     def explore(draw, alt="", **controls):
         name = getattr(draw, "__name__", type(draw).__name__)
-        found[f"{script.stem[:2]}_{name}"] = widgets.explore(draw, alt, **controls)
+        found[f"{script.stem[:2]}_{name}"] = _png(widgets.explore(draw, alt, **controls))
 
-    for cell in widget_cells(script.with_suffix(".ipynb")) or ():
-        exec(compile(plain("".join(cell["source"])), script.name, "exec"), space)  # the notebook's own code
-        space["explore"] = explore
+    with style.look():
+        for cell in widget_cells(script.with_suffix(".ipynb")) or ():
+            exec(compile(plain("".join(cell["source"])), script.name, "exec"), space)  # the notebook's own code
+            space["explore"] = explore
     return found
+
+
+def _png(figure):
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    return buffer.getvalue()
 
 
 def only_widgets(path):

@@ -99,6 +99,8 @@ class Picker:
 
     def __init__(self, pool):
         self.pool, self.names, self.history = pool, labels(pool.runs), []
+        self.own = np.array([pool.score([y]) for y in range(len(pool.runs))])
+        self.greedy = greedy_ensemble(pool.predictions, pool.labels, score_of(pool.task)).path
 
     def __call__(self, **ticked):
         chosen = [i for i, name in enumerate(self.names) if ticked.get(name)]
@@ -107,28 +109,30 @@ class Picker:
         return self.draw(chosen)
 
     def draw(self, chosen):
-        pool, now = self.pool, self.pool.score(chosen) if chosen else None
-        figure = Figure(figsize=(8.4, 0.19 * len(self.names) + 1.5), layout="constrained")
+        high = 0.19 * len(self.names) + 1.5
+        figure = Figure(figsize=(8.4, high), layout="none")  # a layout engine would take longer than all the rest
         left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
-        for y, name in enumerate(self.names):
-            inside, other = y in chosen, sorted({*chosen} ^ {y})
-            own, changed = pool.score([y]), pool.score(other) if other else None
-            left.plot(own, y, "o", color=style.BLUE if inside else style.GREY, mfc=None if inside else "white")
-            if now is not None and changed is not None:
-                better = changed >= now
-                left.plot([now, changed], [y, y], color=style.GREEN if better else style.RED, lw=5, alpha=0.45, solid_capstyle="butt")
-        if now is not None:
+        figure.subplots_adjust(left=0.16, right=0.99, bottom=0.5 / high, top=1 - 0.3 / high, wspace=0.2)
+        rows = np.arange(len(self.names))
+        inside = np.isin(rows, chosen)
+        left.plot(self.own[inside], rows[inside], "o", color=style.BLUE)
+        left.plot(self.own[~inside], rows[~inside], "o", color=style.GREY, mfc="white")
+        if chosen:
+            now = self.pool.score(chosen)
+            others = [sorted({*chosen} ^ {y}) for y in rows]
+            changed = np.array([self.pool.score(other) if other else now for other in others])
+            for part, colour in ((changed >= now, style.GREEN), (changed < now, style.RED)):
+                left.hlines(rows[part], now, changed[part], colors=colour, lw=5, alpha=0.45)
             left.axvline(now, color=style.BLACK, lw=1)
-        left.set_yticks(range(len(self.names)), self.names, fontsize=7.5)
+        left.set_yticks(rows, self.names, fontsize=7.5)
         left.invert_yaxis()
-        left.set(xlabel=style.TASK_NAME[pool.task], title="dot: by itself · bar: the team with this one added or out")
-        left.title.set_fontsize(8.5)
+        left.set_xlabel(style.TASK_NAME[self.pool.task])
+        left.set_title("dot: by itself · bar: the team with this one added or out", fontsize=8.5)
         self._way(right)
         return figure
 
     def _way(self, axes):
-        best = greedy_ensemble(self.pool.predictions, self.pool.labels, score_of(self.pool.task)).path
-        axes.plot(range(1, len(best) + 1), best, ":", color=style.ORANGE, label="the greedy way")
+        axes.plot(range(1, len(self.greedy) + 1), self.greedy, ":", color=style.ORANGE, label="the greedy way")
         steps = [(len(chosen), value) for chosen, value in self.history if chosen]
         if steps:
             axes.plot(*zip(*steps), "-", color=style.BLACK, lw=0.8, alpha=0.5)
@@ -157,6 +161,7 @@ def picker(scale=None, size=14):
     for k in range(1, len(chosen) + 1):
         twin.history.append((list(chosen[:k]), pool.score(chosen[:k])))
     figure = twin.draw(list(chosen))
+    figure.set_layout_engine("constrained")  # makes room for the caption
     style.caption(figure, f"{_told({'sst': pool})} Filled: chosen.")
     return figure
 
