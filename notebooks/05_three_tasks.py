@@ -259,7 +259,7 @@ figures.draw("05_3_angles")
 # %% [markdown]
 # ![Cosines between the gradients of three tasks over training, and how often they lie below zero](../figures/05_3_angles.png)
 #
-# At tiny scale they stand at right angles, nearly: the mean of each pair is 0 to two digits, and each is below 0 half of the time. That is what strangers
+# At tiny scale they stand at right angles, nearly: the mean of each pair lies within .02 of 0, and each is below 0 about half of the time. That is what strangers
 # look like, and so many weights leave room for them: two directions drawn at random among a million are at right angles too. QQP and STS, which sound so alike, are no exception here.
 # Real tasks and a larger model may quarrel more; the figure draws the largest scale that is recorded.
 #
@@ -369,7 +369,7 @@ both.assign(
 ).round(3)
 
 # %% [markdown]
-# SST rises from .31 to .47. QQP stays at its commonest answer and STS at nothing for both: $(u, v)$ cannot compare, awake or not, within so few steps. (The numbers are of one seed at
+# SST rises from .318 to .455. QQP stays at its commonest answer and STS at nothing for both: $(u, v)$ cannot compare, awake or not, within so few steps. (The numbers are of one seed at
 # tiny scale. The same encoder, reading a pair as *one* sequence, knows how alike two captions are with r above .9: it was asked in its pre-training.)
 #
 # The report's whole chain, each step with all before it, and then each step by itself, which the report did not do:
@@ -385,7 +385,7 @@ figures.draw("05_5_siamese_alone")
 # ![The gain of each step of the Siamese report by itself](../figures/05_5_siamese_alone.png)
 #
 # At tiny scale (one seed; the published numbers are in the table above) SST lies on a line until the shaded column, as in the report. STS has one step that counts, $|u-v|$: from nothing
-# to .43. More STS pairs by themselves leave SST and QQP where P1 had them: only STS's own head ever saw those pairs. Unfreezing is worth most for SST; at the end of the chain STS loses by it in so
+# to .45. More STS pairs by themselves hardly move SST and QQP: only STS's own head ever saw those pairs. Unfreezing is worth most for SST; at the end of the chain STS loses by it in so
 # few steps, for the vectors move while its head learns to read them.
 #
 # Two lessons: a score that does *not* change is a finding too; and one call of `what_moves` before a long training costs a second.
