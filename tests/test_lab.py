@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from minbert_lib import cli
 from minbert_lib.errors import MinbertError
-from minbert_lib.lab import RunConfig, board, records, run, sweep, system
+from minbert_lib.lab import RunConfig, board, facts, records, run, sweep, system
 from minbert_lib.lab.config import parse_setting
 from minbert_lib.lab.build import build_model, prepare
 from minbert_lib.lab.systems import SYSTEMS
@@ -120,6 +120,14 @@ def test_a_run_is_recorded_once_and_is_the_same_to_the_last_bit():
     assert found["made"] == second["made"]  # read, not run
     stored = records.predictions(found)
     assert stored["dev"]["sst"].shape == (40, 5) and stored["test"]["sst"].shape[1] == 5
+
+
+def test_a_limited_run_is_looked_at_with_the_labels_of_its_own_rows():
+    record = run(small(epochs=1), progress=False)
+    predictions, about = facts.scored(record, "sst")
+    labels = np.array([example.label for example in facts.dev_rows(record, "sst").examples])
+    assert len(predictions) == 40 and np.array_equal(about["labels"], labels)
+    assert (predictions.argmax(1) == labels).mean() == pytest.approx(record["scores"]["sst"])
 
 
 @pytest.mark.parametrize("stop_at", [1, 7, 8, 13])

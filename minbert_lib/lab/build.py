@@ -21,6 +21,7 @@ from ..model import BertModel
 from ..model.multitask import MultitaskModel
 from ..model.weights import resolve
 from ..text import Dataset, Tokenizer, read_rows
+from ..text.rows import spread
 
 TRAINER_FIELDS = (
     "epochs batch_size sampling epoch_of schedule warmup task_weights surgery unfreeze_per_epoch clip seed"
@@ -107,7 +108,7 @@ def soft_labels(name, rows):
         raise MinbertError(f"{path} was made of another file than {rows.path}")
     if len(values) < len(rows):
         raise MinbertError(f"{path}: {len(values):,} predictions for {len(rows):,} examples")
-    return values[: len(rows)]
+    return values[spread(range(len(values)), len(rows))]  # the same rows as `limit` took
 
 
 def build_model(config, yours=None):

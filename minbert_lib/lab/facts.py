@@ -8,6 +8,7 @@ was scored on.
 """
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..errors import MinbertError
 from ..files import write_atomic
 from ..home import scale
 from ..text import read_rows
+from ..text.rows import spread
 from ..text.tasks import TASKS
 from . import records
 from .analysis import word_overlap, words
@@ -46,14 +48,25 @@ def facts(record, task):
     for folder in records.folders():
         path = path_of(folder, task, about["sha256"])
         if path.is_file():
-            return {name: values[: about["rows"]] for name, values in records.read_arrays(path).items()}
-    found = of_rows(dev_rows(record, task))
+            return _part(records.read_arrays(path), about["rows"])
+    found = of_rows(_dev_file(record, task))
     save(records.own_folder(), task, about["sha256"], found)
-    return {name: np.asarray(values, np.float32)[: about["rows"]] for name, values in found.items()}
+    return _part(found, about["rows"])
+
+
+def _part(found, rows):
+    """Facts of the whole file → those of the rows that a limited run was scored on."""
+    return {name: np.asarray(values, np.float32)[spread(range(len(values)), rows)] for name, values in found.items()}
 
 
 def dev_rows(record, task):
-    """The whole dev file that the record was scored on; an error where this machine has another one or none."""
+    """The dev examples that the record was scored on."""
+    rows = _dev_file(record, task)
+    return replace(rows, examples=spread(rows.examples, record["data"][f"dev/{task}"]["rows"]))
+
+
+def _dev_file(record, task):
+    """The whole dev file; an error where this machine has another one or none."""
     rows, about = read_rows(task, "dev", scale(record["config"]["scale"]).data), record["data"][f"dev/{task}"]
     if rows.fingerprint()["sha256"] != about["sha256"]:
         raise MinbertError(f"{rows.path} is not the file that {record['name']} ({record['key']}) was scored on")
