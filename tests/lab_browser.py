@@ -193,6 +193,15 @@ class Page:
     def label(self, control):
         return control.evaluate("node => node.closest('.widget-inline-hbox, .widget-checkbox').textContent")
 
+    def tab_to_picture(self, box, controls):
+        """From the first control by Tab alone, through all others, to the picture: is it reached?"""
+        controls[0].focus()
+        for _ in range(2 * len(controls) + 1):  # a slider's number is a stop of its own
+            self.page.keyboard.press("Tab")
+            if box.evaluate("box => document.activeElement === box.querySelector('img')"):
+                return True
+        return False
+
     def move(self, box, control, typed="superb ", seconds=15):
         """Work a control by keyboard until its picture changes: milliseconds from key to picture, or None if it never does."""
         text = control.get_attribute("type") == "text"

@@ -65,7 +65,7 @@ def work_all(page, name):
     times = []
     for box, controls in page.widgets():
         picture = box.locator("img")  # keys reach it, and it says in words what it is
-        assert picture.get_attribute("tabindex") == "0" and len(picture.get_attribute("alt")) > 15
+        assert page.tab_to_picture(box, controls) and len(picture.get_attribute("alt")) > 15
         for control in controls:
             times.append(page.move(box, control))
             assert times[-1] is not None, f"{name}: moved, nothing changed: {page.label(control)}"

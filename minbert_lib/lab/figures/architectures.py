@@ -56,14 +56,16 @@ def sharing(scale=None):
     middle.set(xlabel="minutes of training", title="Own runs: time")
     printed = published.scores()
     printed = printed[(printed["row"] == "S10") & (printed["statistic"] == "best epoch of each task")].set_index("run")
-    for name in SHARING:
-        size = cost.parameters(SYSTEMS[name]) / 1e6
-        right.plot(size, printed.loc[name, "published_mean"], **{**style.PUBLISHED, "color": colours[name]})
-        right.annotate(SHARING[name].replace("\n", " "), (size, printed.loc[name, "published_mean"]), (4, 4), textcoords="offset points", fontsize=6.5)
-    right.set(xlabel="parameters, millions", title="SerBERTus, BERT-base", xlim=(60, 620))
+    sizes = [cost.parameters(SYSTEMS[name]) / 1e6 for name in SHARING]
+    means = [printed.loc[name, "published_mean"] for name in SHARING]
+    for name, size, mean in zip(SHARING, sizes, means):
+        right.plot(size, mean, **{**style.PUBLISHED, "color": colours[name]})
+    right.set(xlabel="parameters, millions", title="SerBERTus, BERT-base", xlim=(60, 680))
+    right.margins(y=0.12)
     figure.legend(*left.get_legend_handles_labels(), fontsize=7.5, loc="outside upper center", ncols=3)
     every = sum(rows.values(), [])
     style.caption(figure, f"{told_of(every)}\nRight: best epoch of each task by itself (its Table 6), one run each; sizes by arithmetic.")
+    style.name_points(right, [label.replace("\n", " ") for label in SHARING.values()], sizes, means, 6.5)
     return figure
 
 
@@ -159,18 +161,19 @@ def score_and_cost(scale=None):
     runs, scale = largest(find) if scale is None else (find(scale), scale)
     figure = Figure(figsize=(style.WIDE, 4.0), layout="constrained")
     axes = figure.subplots()
-    names = sorted({run["name"] for run in runs})
+    names, places = sorted({run["name"] for run in runs}), []
     for name in names:
         mine = [run for run in runs if run["name"] == name]
         x, y = np.mean([run["seconds"] for run in mine]) / 60, np.mean([run["scores"]["mean"] for run in mine])
         colour = style.COLOURS["BECSPMW".find(name[0]) % 7]
         axes.plot(x, y, "o", color=colour, ms=3 + 0.5 * np.sqrt(np.mean([run["parameters"] for run in mine]) / 1e6))
-        axes.annotate(name, (x, y), (4, 3), textcoords="offset points", fontsize=6.8)
+        places.append((x, y))
     axes.set(xscale="log", xlabel="minutes of training", ylabel="mean of the three dev scores", title="Score beside cost (larger dot: more parameters)")
     for which in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
         which("{x:.3g}")
     axes.tick_params(axis="x", which="both", labelsize=7.5)
     style.caption(figure, f"{runs[0]['model']}. {len(runs)} runs of {len(names)} systems; a dot is the mean over all of a system's recorded runs.")
+    style.name_points(axes, names, *zip(*places))
     return figure
 
 

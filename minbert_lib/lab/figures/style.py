@@ -79,6 +79,24 @@ def band(axes, x, runs, colour, label=None, **kwargs):
     return axes.plot(x, np.nanmean(runs, axis=0), color=colour, label=label, marker="o", **kwargs)
 
 
+def name_points(axes, names, x, y, size=6.8):
+    """Write each point's name at the first place beside it where neither a point nor another name stands."""
+    axes.figure.draw_without_rendering()  # from here on it is known where on the page a point is
+    points = axes.transData.transform(list(zip(x, y))) * 72 / axes.figure.dpi
+    taken = [(across - 3, up - 3, across + 3, up + 3) for across, up in points]
+    edge = axes.bbox.x0 * 72 / axes.figure.dpi
+    for name, place, (across, up) in sorted(zip(names, zip(x, y), points), key=lambda one: -one[2][1]):
+        wide = 0.58 * size * len(name)
+        for right, rise in ((True, 3), (False, 3), (True, -3 - size), (False, -3 - size), (True, -4 - 2 * size)):
+            left, low = across + 4 if right else across - 4 - wide, up + rise
+            box = (left, low, left + wide, low + size)
+            if left > edge and not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken):
+                break
+        taken.append(box)
+        side = {"ha": "left" if right else "right", "va": "bottom"}
+        axes.annotate(name, place, (4 if right else -4, rise - 1), textcoords="offset points", fontsize=size, **side)
+
+
 def plain_log(axis, steps=(1,)):
     """Numbers like 0.001 and no minor ticks on a log axis: 10⁻³ and the little lines take longer than all else that a slider draws."""
     from matplotlib.ticker import LogLocator, NullLocator
