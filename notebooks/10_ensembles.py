@@ -345,11 +345,11 @@ axes.set(
     xlabel="α: from the first model to the second", ylabel="squared error on dev",
     title="Between two models (lower is better)",
 )
-axes.legend(fontsize=8);
+axes.legend(fontsize=7.5, loc="upper left", bbox_to_anchor=(1.01, 1));
 
 # %% [markdown]
 # Two epochs of one run lie in one valley: the way between them has no bump, and its middle is as good as one may hope. Two seeds lie in two valleys with a ridge between: their mean, as weights, is
-# worse than either. Their mean as *predictions* (green) is better than both, as the law above promises. The seeds began at the same BERT, but their heads were drawn at random, and at the high rate
+# worse than either. Their mean as *predictions* (green) is better than the two are on average, as the law above promises: the line sags. The seeds began at the same BERT, but their heads were drawn at random, and at the high rate
 # that a tiny model needs they went far. Averaging weights is for checkpoints that are near each other; where it works it costs nothing: `minbert ensemble RUN RUN … --average FOLDER`.
 #
 # ## One student of many teachers
