@@ -18,7 +18,8 @@ from .baseline import group
 from .vary import data_note, either, said
 
 CLASSES = {"sst": ("−−", "−", "0", "+", "++"), "qqp": ("no", "yes"), "cfimdb": ("negative", "positive")}
-RECORD_OF = {"sst": ("C2",), "qqp": ("M1", "S10-multi", "S12"), "sts": ("M1", "S10-multi", "S12")}
+THREE_TASKS = ("M1", "S10-multi", "S12", "S10-2")
+RECORD_OF = {"sst": ("C2",), "qqp": THREE_TASKS, "sts": THREE_TASKS}
 
 
 def record_of(task, scale="mini"):
