@@ -27,7 +27,8 @@ import sys
 ADDRESS = "https://github.com/OWNER/minbert-workbook"  # your copy; `minbert badges` fills it in
 if importlib.util.find_spec("minbert_lib") is None:
     here = pathlib.Path.cwd().resolve()
-    root = next((folder for folder in [here, *here.parents] if (folder / "minbert_lib").is_dir()), here / "minbert")
+    near = (folder for folder in (here, *here.parents) if (folder / "minbert_lib").is_dir())
+    root = next(near, here / "minbert")
     if not root.is_dir():
         subprocess.run(["git", "clone", "--quiet", "--depth", "1", ADDRESS, str(root)], check=True)
     sys.path.insert(0, str(root))

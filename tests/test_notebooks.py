@@ -74,6 +74,9 @@ def test_notebook_is_what_its_script_says_and_short(script):
         if cell["cell_type"] == "code"
     )
     assert notebook["metadata"]["kernelspec"]["name"] == "python3"
+    lines = [line.rstrip() for cell in cells if cell["cell_type"] == "code" for line in cell["source"]]
+    long = [line for line in lines if len(line) > 104 and not line.startswith("ADDRESS = ")]
+    assert not long, "so long a line of code scrolls sideways in a window of usual width"
     assert len(cells) <= 45, f"{len(cells)} cells"
     assert notebooks.code_lines(notebook) <= 250, f"{notebooks.code_lines(notebook)} lines of code"
     assert notebooks.matches(script), f"the two differ: minbert notebooks --build {script.stem}"
