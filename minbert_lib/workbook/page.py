@@ -28,7 +28,7 @@ class Table:
     def html(self):
         row = lambda tag, cells: "<tr>" + "".join(f'<{tag} style="{CELL}">{html.escape(str(c))}</{tag}>' for c in cells) + "</tr>"
         body = "".join(row("td", cells) for cells in self.rows)
-        caption = f'<caption style="text-align:left;font-weight:bold;color:inherit">{html.escape(self.title)}</caption>'
+        caption = f'<caption style="text-align:left;white-space:nowrap;font-weight:bold;color:inherit">{html.escape(self.title)}</caption>'
         heads = row("th", self.heads) if self.heads else ""
         return f'<table style="border-collapse:collapse;margin:.8em 0">{caption}{heads}{body}</table>'
 

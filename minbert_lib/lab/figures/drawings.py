@@ -52,7 +52,7 @@ def walk(optimizer=AdamW, surface="valley", steps=100, lr=0.1, beta1=0.9, beta2=
     path = descend(lambda params: optimizer(params, **settings), surface, steps, noise, l2)
     figure = Figure(figsize=(8.2, 3.1), layout="none")  # a layout engine would take longer than all the rest
     left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
-    figure.subplots_adjust(left=0.06, right=0.99, bottom=0.16, top=0.91, wspace=0.22)
+    figure.subplots_adjust(left=0.06, right=0.99, bottom=0.16, top=0.91, wspace=0.28)
     x, y = torch.meshgrid(torch.linspace(-5, 5, 61), torch.linspace(-3, 3, 41), indexing="xy")
     height = SURFACES[surface](torch.stack([x, y], -1))
     left.contourf(x, y, height.clamp(min=1e-3).log(), levels=14, cmap="Greys_r", alpha=0.75)
