@@ -270,7 +270,7 @@ figures.draw("10_3_optimism")
 # %% [markdown]
 # ![Greedy score where it was chosen and where it was not, against the number of candidates](../figures/10_3_optimism.png)
 #
-# The gap is what the choice says too much: half a point to a point here, with so few candidates, and as large as many a gain that the reports tell of. (More recorded runs make the picture longer: it is drawn
+# The gap is what the choice says too much: about a point here, with so few candidates, and as large as many a gain that the reports tell of. (More recorded runs make the picture longer: it is drawn
 # from whatever is there.) Note that the honest line rises as well: choosing from more *is* better, only not by as much as it says. The "best single" is flattered in the same way, being the best of several; and so is the "best epoch" of each run. SerBERTus' own Table 7 shows it: the big ensemble has .7908 on
 # dev, above the best model of each task (.7826); on test it has .7861, and the best models .7845. Of a gain of .0082 there remain .0016.
 #
@@ -405,7 +405,7 @@ panels[0].legend(fontsize=8, loc="lower left");
 
 # %% [markdown]
 # At tiny scale the lesson costs more than it gives: teachers that are right half the time, after so little reading, are worse company than the labels themselves. But look at the top row.
-# Those students have never seen a label that a person gave, only opinions, on twice as many sentences; and they are about as good as those who had the labels. That is the use of it: the big
+# Those students have never seen a label that a person gave, only opinions, on twice as many sentences; and they come within a point or so of those who had the labels. That is the use of it: the big
 # ensemble reads text that nobody has labelled, and one small model keeps what it said. (Two seeds each, 400 dev sentences: a difference below three points means little here.)
 #
 # ## From the command line
