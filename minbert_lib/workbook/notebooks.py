@@ -154,7 +154,8 @@ def execute(path, timeout=1800, scale="tiny"):
     path = Path(path)
     notebook = nbformat.read(path, as_version=4)
     place = {"metadata": {"path": str(path.parent)}}
-    client = Executor(notebook, timeout=timeout, kernel_name="python3", resources=place)
+    quiet = ["--log-level=ERROR"]  # a kernel warns that it speaks plain text, to its own machine
+    client = Executor(notebook, timeout=timeout, kernel_name="python3", resources=place, extra_arguments=quiet)
     start, problem = time.perf_counter(), None
     try:
         client.execute(env=kernel_environment(path.parent, scale))
