@@ -81,7 +81,7 @@ def worst(record, task, page=1, each=4):
     rows = facts.dev_rows(record, task)
     order = analysis.worst_cases(predictions, labels, task, most=10 * each)[each * (page - 1) : each * page]
     figure = Figure(figsize=(8.2, 0.85 * each + 0.4), layout="none")
-    axes = figure.add_axes((0, 0, 1, 1))
+    axes = figure.subplots(gridspec_kw=dict(left=0, right=1, bottom=0, top=1))
     axes.axis("off")
     for place, position in enumerate(order):
         example, said_by = rows.examples[position], _said(predictions[position], task)
