@@ -21,7 +21,7 @@ from minbert_lib.workbook import notebooks
 from minbert_lib.workbook.executor import Executor
 
 HELD_BACK = ["ipywidgets==7.7.1", "ipython==7.34.0"]
-THEIR_NEEDS = ["backcall", "pickleshare", "decorator", "ipython-genutils"]  # what newer ones no longer need
+THEIR_NEEDS = ["backcall", "pickleshare", "decorator", "ipython-genutils", "pytz"]  # what newer ones no longer need
 DRIVE = """
 import pathlib
 def mount(place):
@@ -54,6 +54,7 @@ print("RUNS", records.own_folder())
 def colab(tmp_path_factory, request):
     """The Python of such an environment."""
     more = [f"{name}=={version}" for name, version in COLAB.items() if name not in ("torch", "ipywidgets", "ipython")]
+    more.append("huggingface_hub<2")  # as its transformers asks
     folder = tmp_path_factory.mktemp("colab")
     subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
     python = folder / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
