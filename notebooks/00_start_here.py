@@ -66,7 +66,7 @@ figures.draw("00_1_the_path")
 # ![Seven boxes from a sentence to an answer: tokens, embeddings, layers, the [CLS] vector, a head. An arrow leads back from the answer to what learns.](../figures/00_1_the_path.png)
 #
 # A token is a word or a piece of one; $L$ counts them, and $D$ is the width of the vectors that stand for them. These two letters mean the same in
-# every notebook. Other words of the trade are in the [glossary](GLOSSARY.md), one sentence each.
+# every notebook. Other words of the trade are in the [glossary](../notebooks/GLOSSARY.md), one sentence each.
 #
 # ## Three sizes of the same course
 #

@@ -373,7 +373,11 @@ figures.draw("08_15_intervals")
 #
 # Frozen encoders lie apart from fine-tuned ones. Among the fine-tuned, nearly every interval overlaps nearly every other: thirty results, and hardly one
 # comparison that 1,101 sentences can decide. And what did choosing on dev cost? Seven systems have a published test score too:
-#
+
+# %%
+figures.draw("08_17_dev_and_test")
+
+# %% [markdown]
 # ![Published test scores minus dev scores, each with its interval; zero lies in all of them.](../figures/08_17_dev_and_test.png)
 #
 # Every interval holds zero: after a choice among some ten systems, dev flattered by less than these test sets can show.

@@ -63,7 +63,11 @@ THREE = ("sst", "qqp", "sts")
 # $k$ = all is SerBERTus' "multi + triple"; `"frozen"` is a static copy that never learns (S9).
 #
 # The reports' drawings, each from its line in the table of systems; two of them differ where two lines do:
-#
+
+# %%
+figures.draw("09_8_drawn")
+
+# %% [markdown]
 # ![Six systems drawn from the words up: shared parts grey, a task's own in its colour.](../figures/09_8_drawn.png)
 #
 # Here are all ways of sharing at width 8, where counting by hand is possible. With $W$ parameters in a layer, $E$ in the embeddings and the pooler, and $T$ tasks,

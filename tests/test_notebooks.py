@@ -222,9 +222,8 @@ def test_widgets_do_not_stall(folder):
 def test_run_works_on_a_copy_and_says_what_happened(folder, monkeypatch, capsys):
     repo = folder / "repo"
     (repo / "notebooks").mkdir(parents=True)
-    (repo / "figures").mkdir()
-    (repo / "figures/01.png").write_bytes(b"a picture")
-    (repo / "notebooks/01_good.py").write_text("# %%\nopen('written.txt', 'w').close()\n")
+    still = "# %% [markdown]\n# ![A rising line.](../figures/01.png) and [words](../notebooks/GLOSSARY.md)\n"
+    (repo / "notebooks/01_good.py").write_text("# %%\nopen('written.txt', 'w').close()\n\n" + still)
     (repo / "notebooks/02_bad.py").write_text("# %%\nraise ValueError('no')\n")
     monkeypatch.setattr(home, "repo", lambda: repo)
     monkeypatch.delenv("MINBERT_SCALE")
@@ -237,7 +236,9 @@ def test_run_works_on_a_copy_and_says_what_happened(folder, monkeypatch, capsys)
     said = capsys.readouterr()
     assert "1 of 2 notebooks ran to the end" in said.out and "ValueError" in said.err
     assert {path: path.read_bytes() for path in (repo / "notebooks").iterdir()} == before
-    assert (repo / ".work/notebooks/written.txt").exists() and (repo / ".work/figures/01.png").exists()
+    assert (repo / ".work/notebooks/written.txt").exists()
+    words = json.loads((repo / ".work/notebooks/01_good.ipynb").read_text())["cells"][1]["source"]
+    assert "".join(words) == "*A rising line.* and [words](../notebooks/GLOSSARY.md)"  # not the picture a second time
     assert set(notebooks.costs()) == {("01_good", "tiny")}
 
 

@@ -5,7 +5,7 @@ from it, without outputs. Cell ids come from the cell's own text (or from `id=".
 building twice gives the same file and a change in one cell changes one cell. Nobody needs jupytext to run a
 notebook, only to build one. Runs happen in .work/notebooks, a copy, with their own progress file and IPython
 folder: the repository and the learner's progress stay as they are. A learner works on her own copy too, in
-mine/, as deep in the checkout as notebooks/, so that links to figures hold; updates never meet her answers.
+mine/; updates never meet her answers.
 """
 
 import csv
@@ -132,16 +132,25 @@ def _there(notebook):
 
 
 def prepare(notebooks, work):
-    """A copy of the notebooks, and of the figures that they show, that may be written to."""
+    """A copy of the notebooks that may be written to."""
     workplace = work / "notebooks"
     shutil.rmtree(workplace, ignore_errors=True)
     workplace.mkdir(parents=True)
-    figures = home.repo() / "figures"
-    if figures.is_dir():
-        shutil.copytree(figures, work / "figures", dirs_exist_ok=True)
     for path in notebooks:
-        shutil.copy(path, workplace / path.name)
+        live_copy(path, workplace / path.name)
     return workplace
+
+
+STILL = re.compile(r"!\[([^\]]*)\]\(\.\./figures/[^)]*\)")
+
+
+def live_copy(path, target):
+    """A copy to run: of each still picture, which is there for readers without outputs, the words; the cell above draws it."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = STILL.sub(r"*\1*", "".join(cell["source"])).splitlines(keepends=True)
+    write_atomic(target, json.dumps(notebook, indent=1, ensure_ascii=False) + "\n")
 
 
 def execute(path, timeout=1800, scale="tiny"):
@@ -213,7 +222,7 @@ def lab(options=()):
     for script in scripts():
         path = _there(script.with_suffix(".ipynb"))
         if not (mine / path.name).exists():
-            shutil.copy(path, mine / path.name)
+            live_copy(path, mine / path.name)
     first = min((path.name for path in mine.glob("*.ipynb")), default="")
     print(
         f"Your own copy of the notebooks: {mine} (to start one afresh, delete it there and call this again)"

@@ -1,5 +1,6 @@
 """Figures of notebook 12: where a training step's time goes, and how it grows."""
 
+import json
 import statistics
 
 from matplotlib.figure import Figure
@@ -84,8 +85,41 @@ def growth(rows=None):
     return figure
 
 
+AGAINST = {"ratio_vs_hf": "HF's usual way", "ratio_vs_hf_well": "HF used well", "ratio_vs_plain": "the plain way", "ratio_vs_textbook": "the textbook loop"}
+
+
+def beside_others(rows=None):
+    """How many times as fast as others' ways: every row of `minbert bench`, every round's median, and the goal we had set."""
+    path = room.folder() / "beside.json"
+    if rows is None and not path.is_file():
+        raise Missing("run `minbert bench --json > data/bench/beside.json`")
+    rows = rows or json.loads(path.read_text(encoding="utf-8"))
+    names = [row["name"] for row in rows]
+    figure = Figure(figsize=(style.WIDE, 0.27 * len(names) + 1.3), layout="constrained")
+    axes = figure.subplots()
+    for place, row in enumerate(rows):
+        for (key, mark), colour in zip(zip(AGAINST, "osD^"), style.COLOURS):
+            if key in row:
+                axes.plot(row[key], place, mark, color=colour, ms=5.5)
+                if key in row["targets"]:
+                    axes.plot([row["targets"][key]] * 2, [place - 0.36, place + 0.36], color=colour, lw=2)
+    used = [key for key in AGAINST if any(key in row for row in rows)]
+    for (key, mark), colour in zip(zip(AGAINST, "osD^"), style.COLOURS):
+        if key in used:
+            axes.plot([], [], mark, color=colour, label=f"against {AGAINST[key]}")
+    axes.plot([], [], "|", color=style.BLACK, ms=11, mew=2, label="the goal, in the colour of its dot")
+    axes.axvline(1, color=style.GREY, lw=1)
+    axes.set_yticks(range(len(names)), names, fontsize=7.5)
+    axes.set(ylim=(len(names) - 0.4, -0.6), xlabel="times as fast", title="This library beside others, in one run")
+    axes.set_xlim(0, None)
+    figure.legend(fontsize=7.5, loc="outside upper center", ncols=3)
+    rounds = [row["rounds"] for row in rows]
+    style.caption(figure, f"{rows[0]['machine']}. Medians of {min(rounds)} to {max(rounds)} rounds, in which the ways take turns step by step.")
+    return figure
+
+
 def machine(row):
     return f"{row['machine']}, {row['threads']:.0f} thread(s), torch {row['torch']}, {row['date']}"
 
 
-FIGURES = {"12_1_waterfall": waterfall, "12_2_growth": growth}
+FIGURES = {"12_1_waterfall": waterfall, "12_2_growth": growth, "12_3_beside_others": beside_others}
