@@ -1,12 +1,13 @@
 """How large a part of a batch fits: `--max-memory` picks micro-batches, same effective batch, same numbers.
 
-Notable choices: it is counted, not tried out. What stays is 16 bytes a parameter (weight, gradient, two averages) and what Python
-and torch take; what grows with the batch is what the backward pass needs of every layer, in float32. Counted for the longest
-sentence allowed and with a reserve, so that a run stays below.
+Notable choices: it is counted, not tried out. What stays is 18 bytes a parameter (weight, gradient, two averages, a copy in 16
+bits), what Python and torch take, and what a scoring batch needs of one layer; what grows with the batch is what the backward
+pass needs of every layer, in float32. Counted for the longest sentence allowed and with a reserve, so that a run stays below.
 """
 
 from ..errors import MinbertError
 from ..home import scale
+from ..learn.evaluate import TOKENS
 from ..model import BertConfig
 from ..model.weights import read_config, resolve
 
@@ -19,8 +20,9 @@ def needed(encoder, length, smart=False):
     width, wide, layers = encoder["hidden_size"], encoder["intermediate_size"], encoder["num_hidden_layers"]
     parameters = encoder["vocab_size"] * width + layers * (4 * width**2 + 2 * width * wide)
     kept = length * (12 * width + 3 * wide) + 4 * encoder["num_attention_heads"] * length**2  # numbers, a layer and row
+    scoring = TOKENS * (6 * width + 2 * wide + 3 * encoder["num_attention_heads"] * length)  # numbers, of one layer at a time
     passes = 2 if smart else 1  # the task's own pass and the perturbed one are held together
-    return PROCESS + 16 * parameters / 2**20, RESERVE * passes * 4 * layers * kept / 2**20
+    return PROCESS + (18 * parameters + 4 * scoring) / 2**20, RESERVE * passes * 4 * layers * kept / 2**20
 
 
 def micro_batch(config, megabytes):
