@@ -255,13 +255,13 @@ pd.Series(
 ).to_frame().T
 
 # %% [markdown]
-# **And is it worth it?** A penalty can be strong and useless. Dev scores of the forms side by side, several seeds each; the grey band is the same model without SMART.
+# **And is it worth it?** A penalty can be strong and useless. Dev scores of the forms side by side, as many runs as are recorded (the caption counts them); the grey band is the same model without SMART.
 
 # %%
 figures.draw("06_4_forms")
 
 # %% [markdown]
-# ![SST dev accuracy of the paper's form at two sizes, random noise, and the public form, by weight](../figures/06_4_forms.png)
+# ![SST dev accuracy of the paper's form at several sizes, random noise, and the public form, by weight](../figures/06_4_forms.png)
 #
 # Judge by the band: a form has gained something where its dots leave the band to the right, all of them. One dot that does is a seed. And compare each attack with the random noise below it: if the two are worth the same,
 # then it was the noise that helped, and it costs a third less.

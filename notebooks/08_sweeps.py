@@ -366,21 +366,16 @@ figures.draw("08_14_means_recomputed")
 published.claims()[["report", "row", "words", "stated", "tables_give", "source"]]
 
 # %%
-figures.draw("08_15_intervals")
-
-# %% [markdown]
-# ![Published SST scores with their intervals.](../figures/08_15_intervals.png)
-#
-# Frozen encoders lie apart from fine-tuned ones. Among the fine-tuned, nearly every interval overlaps nearly every other: thirty results, and hardly one
-# comparison that 1,101 sentences can decide. And what did choosing on dev cost? Seven systems have a published test score too:
-
-# %%
+display(figures.draw("08_15_intervals"))
 figures.draw("08_17_dev_and_test")
 
 # %% [markdown]
+# ![Published SST scores with their intervals.](../figures/08_15_intervals.png)
 # ![Published test scores minus dev scores, each with its interval; zero lies in all of them.](../figures/08_17_dev_and_test.png)
 #
-# Every interval holds zero: after a choice among some ten systems, dev flattered by less than these test sets can show.
+# Frozen encoders lie apart from fine-tuned ones. Among the fine-tuned, nearly every interval overlaps nearly every other: thirty results, and hardly one
+# comparison that 1,101 sentences can decide. And what did choosing on dev cost? The second picture: seven systems have a published
+# test score too, and every interval of the difference holds zero. After a choice among some ten systems, dev flattered by less than these test sets can show.
 #
 # ## What you have shown
 #

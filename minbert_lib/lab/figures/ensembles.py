@@ -58,6 +58,7 @@ def more_members(scale=None):
         axes.axvline(stop, color=style.ORANGE, lw=0.9, ls=":")
         axes.annotate("greedy\nstops", (stop, axes.get_ylim()[0]), (3, 3), textcoords="offset points", fontsize=7.5, color="#8a5f00")
         axes.set(xlabel="members averaged", ylabel=style.TASK_NAME[task])
+        axes.xaxis.get_major_locator().set_params(integer=True)
     figure.legend(*panels[0].get_legend_handles_labels(), fontsize=7.5, loc="outside upper left", ncols=2)
     style.caption(figure, f"{_told(found)} Cross-validated on 5 folds of dev. One line a task with {LEAST} candidates or more.")
     return figure

@@ -133,7 +133,11 @@ def weight(scale="mini"):
 
 def forms(scale="mini"):
     """W-smart: dev score of the paper's form, scaled forms, the public form and pure noise, by weight."""
-    runs = family("W-smart", ("smart", "smart_options"), scale)
+    own = records.load_all(scale=scale, name="W-smart")
+    if not own:
+        raise Missing(f"run `{command('W-smart', scale)}`")
+    limit = own[0]["config"]["limit"]  # a part of SST may have to do
+    runs = family("W-smart", ("smart", "smart_options"), scale, limit=limit)
     plain = [run["scores"]["sst"] for run in runs if not run["config"]["smart"]]
     runs = [run for run in runs if run["config"]["smart"]]
     ways = sorted({_way(run["config"]["smart_options"]) for run in runs})
@@ -148,8 +152,11 @@ def forms(scale="mini"):
         for at in sorted(set(y)):
             axes.plot(scores[np.equal(y, at)].mean(), at, "d", color=colour, label=f"λ = {value:g}, mean" if at == min(y) else None)
     if plain:
-        axes.axvspan(min(plain), max(plain), color="#E4E4E4", zorder=0, label=f"no SMART, {len(plain)} seeds")
+        axes.axvspan(min(plain), max(plain), color="#E4E4E4", zorder=0, label=f"no SMART, {len(plain)} seed{'s' * (len(plain) > 1)}")
         axes.axvline(np.mean(plain), color=style.GREY, lw=1)
+    every = [*plain, *(run["scores"]["sst"] for run in runs)]
+    room = max(0.005, 0.03 - np.ptp(every) / 2)  # never wider drawn than the interval of one run
+    axes.set_xlim(min(every) - room, max(every) + room)
     axes.set_yticks(range(len(ways)), [text for _, text in ways], fontsize=8)
     axes.set(xlabel=style.TASK_NAME["sst"], title="What each form is worth", ylim=(len(ways) - 0.5, -0.5))
     axes.legend(fontsize=7.5)
