@@ -135,6 +135,7 @@ def _from_namespace(name, namespace):
         node = definition(text_around(value), name) if value.__module__ in ("__main__", None) else None
         if node is not None:
             return ast.unparse(node)
-        if getattr(sys.modules.get(value.__module__), value.__name__, None) is value:  # a lambda, say, cannot be imported
+        home = sys.modules.get(value.__module__) if value.__module__ != "__main__" else None
+        if getattr(home, value.__name__, None) is value:  # a lambda, say, cannot be imported
             return f"from {value.__module__} import {value.__name__} as {name}"
     return ""
