@@ -84,10 +84,7 @@ def find_python():
     places += sorted(glob.glob(str(Path.home() / ".pyenv/versions/3.1[123].*/bin/python")))
     places += sorted(glob.glob(str(Path.home() / ".local/share/uv/python/cpython-3.1[123].*/bin/python")))
     if shutil.which("py"):  # the Windows launcher
-        places += [
-            answer(["py", "-3.%d" % minor, "-c", "import sys; print(sys.executable)"])
-            for minor in (12, 11, 13)
-        ]
+        places += [answer(["py", "-3.%d" % minor, "-c", "import sys; print(sys.executable)"]) for minor in (12, 11, 13)]
     for place in filter(None, places):
         if answer([place, "-c", FITS]) is not None:
             return place
@@ -120,9 +117,7 @@ def wants_cpu_torch():
             with open(str(LOG), "a") as log:
                 log.write("PyTorch's list of CPU builds does not answer (%s)\n" % error)
 
-    looker = threading.Thread(
-        target=look, daemon=True
-    )  # looking up a name can outlast any timeout: do not wait
+    looker = threading.Thread(target=look, daemon=True)  # looking up a name can outlast any timeout: do not wait
     looker.start()
     looker.join(5)
     return found == [True]
@@ -144,9 +139,7 @@ def pip(arguments):
         "requirements.lock",
     ] + arguments
     with open(str(LOG), "a", encoding="utf-8") as log:
-        child = subprocess.Popen(
-            command, cwd=str(ROOT), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
+        child = subprocess.Popen(command, cwd=str(ROOT), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         for raw in child.stdout:
             line = raw.decode("utf-8", "replace")
             log.write(line)
@@ -162,9 +155,7 @@ def give_up():
             "make.py: the packages could not be fetched: connect to the network (or set pip's proxy), "
             "then give the same command again; details in .venv/install.log"
         )
-    sys.exit(
-        log[-2000:] + "\nmake.py: installing failed; the reason is above, all of it in .venv/install.log"
-    )
+    sys.exit(log[-2000:] + "\nmake.py: installing failed; the reason is above, all of it in .venv/install.log")
 
 
 def say(line):
@@ -173,9 +164,7 @@ def say(line):
 
 def run(*arguments, **environment):
     """Run Python of .venv in the repository; its exit status becomes ours when it fails."""
-    status = subprocess.run(
-        [str(PYTHON), *arguments], cwd=str(ROOT), env=dict(os.environ, **environment)
-    ).returncode
+    status = subprocess.run([str(PYTHON), *arguments], cwd=str(ROOT), env=dict(os.environ, **environment)).returncode
     if status:
         sys.exit(status)
 

@@ -56,11 +56,7 @@ def report():
     for one in found:
         print(f"  {one.state}  {one.what}" + (f"\n        → {one.remedy}" if one.remedy else ""))
     lacks = sum(one.state == LACK for one in found)
-    print(
-        f"\n{lacks} thing(s) marked !! must be mended first."
-        if lacks
-        else "\nEverything that is required is here."
-    )
+    print(f"\n{lacks} thing(s) marked !! must be mended first." if lacks else "\nEverything that is required is here.")
     return 1 if lacks else 0
 
 
@@ -106,14 +102,8 @@ def compute():
         half = "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
         yield Finding(OK, f"GPU: {name}, {total:.0f} GB, half precision: {half}")
     else:
-        why = (
-            "torch is a CPU build"
-            if torch.version.cuda is None
-            else "torch finds none; is the NVIDIA driver installed?"
-        )
-        yield Finding(
-            HINT, f"no GPU ({why})", "the tiny scale needs none; for BERT-base a free Colab T4 will do"
-        )
+        why = "torch is a CPU build" if torch.version.cuda is None else "torch finds none; is the NVIDIA driver installed?"
+        yield Finding(HINT, f"no GPU ({why})", "the tiny scale needs none; for BERT-base a free Colab T4 will do")
     yield bfloat16_on_cpu(torch)
 
 
@@ -159,9 +149,7 @@ def storage():
             "point MINBERT_HOME at a folder you may write to, to fetch data or weights",
         )
     elif free < 2:
-        yield Finding(
-            HINT, text, "real data and BERT-base need about 2 GB: point MINBERT_HOME at another disk"
-        )
+        yield Finding(HINT, text, "real data and BERT-base need about 2 GB: point MINBERT_HOME at another disk")
     else:
         yield Finding(OK, text)
 
@@ -169,11 +157,7 @@ def storage():
 def scales():
     for name in home.SCALES:
         scale = home.scale(name)
-        lacks = [
-            what
-            for what, there in (("weights", _has_weights(scale.weights)), ("data", _has_data(scale.data)))
-            if not there
-        ]
+        lacks = [what for what, there in (("weights", _has_weights(scale.weights)), ("data", _has_data(scale.data))) if not there]
         if not lacks:
             yield Finding(OK, f"scale {name}: {scale.title}")
         elif name == "tiny":
@@ -191,9 +175,7 @@ def scales():
 
 
 def _has_weights(folder):
-    return (folder / "config.json").exists() and any(
-        (folder / n).exists() for n in ("model.safetensors", "pytorch_model.bin")
-    )
+    return (folder / "config.json").exists() and any((folder / n).exists() for n in ("model.safetensors", "pytorch_model.bin"))
 
 
 def _has_data(folder):

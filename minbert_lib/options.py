@@ -39,7 +39,12 @@ COMMANDS = {  # name: summary, then its options; a list among them: exactly one 
         option("--out", metavar="FOLDER", help="keep record, weights and checkpoints here"),
         option("--again", action="store_true", help="run it even if it is recorded"),
         option("--tensorboard", metavar="FOLDER", help="write TensorBoard's event files here too"),
-        option("--max-memory", type=int, metavar="MB", help="cut batches into parts that fit: the same gradients, up to dropout's draws"),
+        option(
+            "--max-memory",
+            type=int,
+            metavar="MB",
+            help="cut batches into parts that fit: the same gradients, up to dropout's draws",
+        ),
     ],
     "sweep": [
         "run a system at many settings and seeds",

@@ -13,7 +13,9 @@ REPO = Path(__file__).resolve().parents[1]
 
 
 def pytest_addoption(parser):
-    parser.addoption("--all-notebooks", action="store_true", help="what is tested with a few notebooks, with every one: an hour and more")
+    parser.addoption(
+        "--all-notebooks", action="store_true", help="what is tested with a few notebooks, with every one: an hour and more"
+    )
 
 
 def pytest_configure():

@@ -23,11 +23,11 @@ import torch
 
 torch.set_num_threads(1)  # a process with worker threads cannot be forked safely
 
-import torch._dynamo  # noqa: E402, F401  (seconds, at the first model that is built)
+import torch._dynamo
 
-from minbert_lib import cli  # noqa: E402
-from minbert_lib.lab import figures, predict, run  # noqa: E402, F401  (imported here once, for all children)
-from minbert_lib.learn import smart  # noqa: E402, F401
+from minbert_lib import cli
+from minbert_lib.lab import figures, predict, run
+from minbert_lib.learn import smart
 
 
 def at(where, call, act):

@@ -25,9 +25,7 @@ def slow_attention(q, k, v, allowed):
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    st.integers(1, 6), st.integers(1, 7), st.integers(1, 5), st.integers(1, 4), st.floats(0.1, 30), st.integers(0, 2**30)
-)
+@given(st.integers(1, 6), st.integers(1, 7), st.integers(1, 5), st.integers(1, 4), st.floats(0.1, 30), st.integers(0, 2**30))
 def test_equals_the_definition(queries, keys, width, width_v, size, seed):
     torch.manual_seed(seed)
     shapes = (queries, width), (keys, width), (keys, width_v)

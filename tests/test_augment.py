@@ -114,7 +114,11 @@ def translators(tmp_path_factory):
         (folder / "text.txt").write_text("\n".join(f"{u} . {v} {n}" for n in range(30) for u, v in PAIRS))
         for side in ("source", "target"):
             pieces.SentencePieceTrainer.train(
-                input=str(folder / "text.txt"), model_prefix=str(folder / side), vocab_size=40, hard_vocab_limit=False, minloglevel=2
+                input=str(folder / "text.txt"),
+                model_prefix=str(folder / side),
+                vocab_size=40,
+                hard_vocab_limit=False,
+                minloglevel=2,
             )
             (folder / f"{side}.model").rename(folder / f"{side}.spm")
         spm = pieces.SentencePieceProcessor(model_file=str(folder / "source.spm"))

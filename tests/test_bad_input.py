@@ -72,5 +72,7 @@ def test_what_is_wrong_is_told_in_one_line(line, empty_home, tmp_path, monkeypat
     except SystemExit as stop:  # argparse answers some itself
         status = stop.code
     said = capsys.readouterr().err.strip().splitlines()
-    assert status == 2 and word in said[-1] and "error:" in said[-1] or said[-1].startswith("minbert: ") and word in said[-1], said
+    assert status == 2 and word in said[-1] and "error:" in said[-1] or said[-1].startswith("minbert: ") and word in said[-1], (
+        said
+    )
     assert (tmp_path / "file").read_text() == "x" and not list(tmp_path.rglob("*.part"))

@@ -30,7 +30,11 @@ def test_csv_has_every_row_of_the_reports_and_counts_records(recorded, capsys):
     assert next(iter(lines[0])) == "row" and set(ROWS) <= {line["row"] for line in lines}
     assert [line["system"] for line in lines] == list(SYSTEMS)
     by_name = {line["system"]: line for line in lines}
-    assert {name: by_name[name]["records"] for name in ("C2", "S15", "M4")} == {"C2": "1", "S15": "1", "M4": "0"}  # S15 looks at C2's
+    assert {name: by_name[name]["records"] for name in ("C2", "S15", "M4")} == {
+        "C2": "1",
+        "S15": "1",
+        "M4": "0",
+    }  # S15 looks at C2's
     assert float(by_name["C2"]["sst"]) == pytest.approx(recorded["scores"]["sst"], abs=1e-4)
     assert float(by_name["M1"]["published_mean_norm"]) == pytest.approx(0.7693, abs=1e-4)  # from its parts; printed as .764
     assert float(by_name["C2"]["sst_gap"]) == pytest.approx(recorded["scores"]["sst"] - 0.531, abs=1e-3)

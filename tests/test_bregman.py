@@ -30,9 +30,7 @@ def test_penalty_is_the_mean_distance_of_outputs(task, pair):
     penalty = bregman(batch)
     slow = sum(slow_distance(a, b, task) for a, b in zip(model(batch), target, strict=True)) / len(target)
     assert abs(penalty - slow) < 1e-9 and penalty > 1e-6
-    for fast, other in zip(
-        *(torch.autograd.grad(x, list(model.parameters())) for x in (penalty, slow)), strict=True
-    ):
+    for fast, other in zip(*(torch.autograd.grad(x, list(model.parameters())) for x in (penalty, slow)), strict=True):
         assert (fast - other).abs().max() < 1e-9
     assert all(torch.equal(a, b) for a, b in zip(bregman.teacher.parameters(), old, strict=True))
 
@@ -56,9 +54,7 @@ def test_momentum_is_the_running_average():
         move(model, step)
         bregman.update()
         averages = [0.9 * a + 0.1 * p.detach() for a, p in zip(averages, model.parameters(), strict=True)]
-    assert all(
-        (a - p).abs().max() < 1e-12 for a, p in zip(averages, bregman.teacher.parameters(), strict=True)
-    )
+    assert all((a - p).abs().max() < 1e-12 for a, p in zip(averages, bregman.teacher.parameters(), strict=True))
 
 
 @pytest.mark.parametrize("every", [1, 3])

@@ -11,7 +11,9 @@ from minbert_lib.model import BertConfig, BertModel
 from minbert_lib.model.multitask import MultitaskModel
 from minbert_lib.text import Dataset
 
-SMALL = BertConfig(vocab_size=100, hidden_size=8, num_hidden_layers=4, num_attention_heads=2, intermediate_size=32, max_position_embeddings=16)
+SMALL = BertConfig(
+    vocab_size=100, hidden_size=8, num_hidden_layers=4, num_attention_heads=2, intermediate_size=32, max_position_embeddings=16
+)
 THREE = ("sst", "qqp", "sts")
 
 
@@ -19,7 +21,10 @@ def test_berts_parameters_are_those_of_the_reports():
     """110M and 138M to the rounding. Three own layers are 152.0M, where SerBERTus prints 153M; 386M is two of 138M and one of 110M."""
     sizes = {k: cost.parameters(SYSTEMS["S10-multi"].with_(own_layers=k)) / 1e6 for k in (0, 2, 3)}
     table = published.scores()
-    printed = table[table["row"] == "S14"].dropna(subset="parameters").drop_duplicates("variant").set_index("variant")["parameters"] / 1e6
+    printed = (
+        table[table["row"] == "S14"].dropna(subset="parameters").drop_duplicates("variant").set_index("variant")["parameters"]
+        / 1e6
+    )
     assert abs(sizes[0] - printed["multi"]) < 1 and round(sizes[2]) == printed["2 layers"]
     assert round(sizes[3], 1) == 152.0 and printed["3 layers"] == 153
     assert 2 * round(sizes[2]) + printed["multi"] == printed["best of each"]
@@ -34,7 +39,8 @@ def test_counting_without_numbers_is_counting(name):
 
 
 @pytest.mark.parametrize(
-    "name, passes", [("S10-multi", 1), ("S10-2", 1), ("S10-triple", 1), ("S10-multi+triple", 2), ("S9", 4 / 3), ("P1", 1 / 3), ("P6", 1)]
+    "name, passes",
+    [("S10-multi", 1), ("S10-2", 1), ("S10-triple", 1), ("S10-multi+triple", 2), ("S9", 4 / 3), ("P1", 1 / 3), ("P6", 1)],
 )
 def test_passes(name, passes):
     assert cost.passes(SYSTEMS[name]) == pytest.approx(passes)
@@ -57,7 +63,9 @@ class Numbers:
 def test_what_an_epoch_is_said_to_read_is_what_feeds_read(name):
     sizes, config = {"sst": 90, "qqp": 400, "sts": 64}, SYSTEMS[name]
     feeds = {task: Feed(Numbers(task, sizes[task]), config.of(task, "batch_size"), 0) for task in config.tasks}
-    plan = epoch_plan({t: f.batches for t, f in feeds.items()}, config.sampling, np.random.default_rng(0), 1, config.epochs, config.epoch_of)
+    plan = epoch_plan(
+        {t: f.batches for t, f in feeds.items()}, config.sampling, np.random.default_rng(0), 1, config.epochs, config.epoch_of
+    )
     read = {task: 0 for task in config.tasks}
     for update in plan:
         for task in update:

@@ -145,8 +145,10 @@ def test_ctrl_c_saves_and_says_how_to_go_on(whole, place, tmp_path):
     """No checkpoint would be due: what the next start finds is what Ctrl-C wrote, after a whole step."""
     chance, stops, stood = random.Random(4), 0, ""
     with started(place / "home", 9999) as order:
-        for number in range(8):
-            outcome = order(*TRAIN, "--again", "--out", tmp_path / "cut", after=chance.uniform(0.2, 0.8) * whole[1], signal=signal.SIGINT)
+        for _ in range(8):
+            outcome = order(
+                *TRAIN, "--again", "--out", tmp_path / "cut", after=chance.uniform(0.2, 0.8) * whole[1], signal=signal.SIGINT
+            )
             if stood:
                 assert f"going on from step {stood} of" in outcome["said"] or outcome["status"] == 130, outcome["said"]
             if outcome["status"] == 0:
@@ -165,7 +167,9 @@ def test_ctrl_c_in_a_sweep_lets_every_worker_save(tmp_path):
     command = [sys.executable, "-m", "minbert_lib", "sweep", "C2", "--scale", "tiny", "--workers", "2", "--grid", "lr=1e-4,2e-4"]
     command += [word for setting in few for word in ("--set", setting)]
     environment = {**os.environ, "MINBERT_HOME": str(tmp_path), "OMP_NUM_THREADS": "1", "MINBERT_CHECKPOINT_SECONDS": "0.5"}
-    with subprocess.Popen(command, cwd=HERE.parent, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True) as sweep:
+    with subprocess.Popen(
+        command, cwd=HERE.parent, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as sweep:
         end = time.monotonic() + 300
         while len(list(tmp_path.glob("runs/work/*/checkpoint.safetensors"))) < 2 and time.monotonic() < end:
             time.sleep(0.05)
@@ -219,7 +223,9 @@ def test_a_read_only_folder_is_told(server, tmp_path):
 
 
 def test_a_folder_that_vanishes_in_the_middle_is_made_again(server, whole, tmp_path):
-    outcome = server(*TRAIN, "--again", "--out", tmp_path / "cut", vanish_at=["pathlib:Path.write_bytes", 4, str(tmp_path / "cut")])
+    outcome = server(
+        *TRAIN, "--again", "--out", tmp_path / "cut", vanish_at=["pathlib:Path.write_bytes", 4, str(tmp_path / "cut")]
+    )
     if outcome["status"] == 2:  # it vanished under a file that was being written
         assert "has vanished" in outcome["said"], outcome
         assert server(*TRAIN, "--again", "--out", tmp_path / "cut")["status"] == 0
@@ -258,7 +264,14 @@ def write_many(folder, number, progress):
     for seed in range(12):
         shared = seed % 3 == 0
         config = RunConfig(seed=seed if shared else 1000 * number + seed)
-        record = {"name": config.name, "key": config.key(), "config": config.to_dict(), "scores": {"sst": 0.5}, "epochs": [], "curve": []}
+        record = {
+            "name": config.name,
+            "key": config.key(),
+            "config": config.to_dict(),
+            "scores": {"sst": 0.5},
+            "epochs": [],
+            "curve": [],
+        }
         records.save(record, folder, {"dev": {"sst": np.full((40, 5), config.seed)}})
         assert len(records.load_all([folder])) > seed  # a reader among the writers meets no half file
     keep.update(f"exercise {number}", state="right", tries=1)

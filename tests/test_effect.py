@@ -48,7 +48,9 @@ def test_switches_without_noise_and_precision(ground):
 @pytest.mark.parametrize("scale", ["mini", "tiny"])
 def test_the_record_holds_what_the_figure_draws(scale):
     found = effect.recorded(scale)
-    assert {(row["form"], row["ascent"]) for row in found["forms"]} == {(f, a) for f in (*effect.SIZES, effect.PUBLIC) for a in (True, False)}
+    assert {(row["form"], row["ascent"]) for row in found["forms"]} == {
+        (f, a) for f in (*effect.SIZES, effect.PUBLIC) for a in (True, False)
+    }
     assert pictures.detective(found).axes
 
 

@@ -109,9 +109,7 @@ def test_the_honest_score_is_put_together_from_the_folds():
     members, labels = some_members(1)
     found = ensemble.cross_validated_greedy(members, labels, sst, folds=3, seed=2)
     right = 0
-    for held_out, chosen in zip(
-        np.array_split(np.random.default_rng(2).permutation(30), 3), found.chosen, strict=True
-    ):
+    for held_out, chosen in zip(np.array_split(np.random.default_rng(2).permutation(30), 3), found.chosen, strict=True):
         average = np.mean([members[i][held_out] for i in chosen], axis=0)
         right += (average.argmax(1) == labels[held_out]).sum()
     assert found.honest == pytest.approx(right / 30)

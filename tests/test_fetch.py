@@ -177,8 +177,9 @@ def get(server, folder, *manners, file=None, **more):
 
 def left_over(folder):
     """What lies in the folder besides the file and its lock."""
-    return sorted(path.name for path in Path(folder, "data").iterdir()
-                  if path.name not in ("ids-sst-dev.csv", ".ids-sst-dev.csv.lock"))
+    return sorted(
+        path.name for path in Path(folder, "data").iterdir() if path.name not in ("ids-sst-dev.csv", ".ids-sst-dev.csv.lock")
+    )
 
 
 def test_a_file_arrives_whole_and_is_not_asked_for_twice(server, tmp_path):
@@ -396,8 +397,9 @@ def test_the_manifest_is_sound():
     for file in MANIFEST:
         assert len(file.digest) in (40, 64) and int(file.digest, 16) and file.licence
         assert not Path(file.name).is_absolute() and ".." not in file.name
-        assert len(file.urls) == 2 and all(url.startswith("https://") and url.endswith(file.name.split("/")[-1])
-                                           for url in file.urls)
+        assert len(file.urls) == 2 and all(
+            url.startswith("https://") and url.endswith(file.name.split("/")[-1]) for url in file.urls
+        )
 
 
 def test_names_choose_files(monkeypatch):

@@ -15,7 +15,9 @@ from minbert_lib.lab.figures import analysis, claims, diagrams, explorer, index,
 from minbert_lib.lab.systems import LADDER, SWEEPS, SYSTEMS
 
 REPO = Path(__file__).resolve().parents[1]
-FROM_RUNS = {name: draw for name, draw in smart.FIGURES.items() if name[:4] not in ("06_1", "06_2")}  # those two: no run is involved
+FROM_RUNS = {
+    name: draw for name, draw in smart.FIGURES.items() if name[:4] not in ("06_1", "06_2")
+}  # those two: no run is involved
 OURS = {**sweeps.FIGURES, **analysis.FIGURES, **reports.FIGURES, **claims.FIGURES, **FROM_RUNS}
 ALONE = tuple(claims.FIGURES)  # drawn from published numbers only, whatever is recorded
 
@@ -85,7 +87,9 @@ def rebuilt(tmp_path_factory):
 def test_all_figures_are_rebuilt_within_a_minute_and_the_same_twice(rebuilt, tmp_path, monkeypatch):
     folder, seconds = rebuilt
     assert seconds < 60
-    assert {path.name for path in folder.iterdir()} == {f"{name}.{kind}" for name in figures.catalogue() for kind in ("svg", "png")} | {"README.md"}
+    assert {path.name for path in folder.iterdir()} == {
+        f"{name}.{kind}" for name in figures.catalogue() for kind in ("svg", "png")
+    } | {"README.md"}
     monkeypatch.setattr(records, "folders", lambda: [REPO / "data/runs"])
     again = [path for name in figures.catalogue() for path in figures.save(name, tmp_path)]
     assert not [path.name for path in again if path.read_bytes() != (folder / path.name).read_bytes()]

@@ -52,7 +52,9 @@ def damaged(draw, whole):
         at = draw(st.integers(0, max(len(raw) - 1, 0)))
         how = draw(st.sampled_from(["change", "put in", "leave out"]))
         if how == "put in":
-            raw[at:at] = draw(st.sampled_from([b"\t", b"\n", b"\r", b'"', b"\0", b"\xff", b"nan", b"1e999", b"{", b"]", "é".encode()]))
+            raw[at:at] = draw(
+                st.sampled_from([b"\t", b"\n", b"\r", b'"', b"\0", b"\xff", b"nan", b"1e999", b"{", b"]", "é".encode()])
+            )
         elif how == "change":
             raw[at : at + 1] = bytes([draw(st.integers(0, 255))])
         else:
@@ -76,7 +78,7 @@ def told(function, *arguments):
 
 
 TABLES = {
-    "sst": "\tid\tsentence\tsentiment\n0\ta1\t a fine film .\t4\n1\tb2\t \"quoted\" , dull\t0\n2\tc3\t so so\t2\n",
+    "sst": '\tid\tsentence\tsentiment\n0\ta1\t a fine film .\t4\n1\tb2\t "quoted" , dull\t0\n2\tc3\t so so\t2\n',
     "qqp": "\tid\tsentence1\tsentence2\tis_duplicate\n0\tq1\tWhat is it?\tWhat's that?\t1.0\n1\tq2\tWhy?\tHow?\t0.0\n",
     "sts": "\tid\tsentence1\tsentence2\tsimilarity\n0\ts1\tA man.\tA boy.\t3.2\n1\ts2\tA dog.\tA cat.\t0.0\n",
 }
@@ -153,7 +155,10 @@ BY_NAME = st.dictionaries(st.sampled_from(["sst", "eps", "norm", "steps", "how",
 
 
 @cases(250)
-@given(name=st.sampled_from([name for name in FIELDS if name != "pretrain"]), value=PLAIN | WORDS | BY_NAME | st.lists(PLAIN | WORDS, max_size=2))
+@given(
+    name=st.sampled_from([name for name in FIELDS if name != "pretrain"]),
+    value=PLAIN | WORDS | BY_NAME | st.lists(PLAIN | WORDS, max_size=2),
+)
 def test_runs_are_refused_before_they_start_or_can_be_made(name, value, empty_home):
     small = {"limit": {"sst": 8, "sts": 8}, "dev_limit": {"sst": 8, "sts": 8}, "tasks": ["sst", "sts"]}
     told(lambda: prepare(RunConfig.from_dict(small | {name: value})))
@@ -173,7 +178,9 @@ RECORD = {
 def test_records(data, tmp_path):
     path = tmp_path / "C2-abc.json"
     whole = records.to_json(RECORD).encode()
-    raw = data.draw(damaged(whole) | st.dictionaries(st.sampled_from([*RECORD]), JSON).map(lambda new: json.dumps(RECORD | new).encode()))
+    raw = data.draw(
+        damaged(whole) | st.dictionaries(st.sampled_from([*RECORD]), JSON).map(lambda new: json.dumps(RECORD | new).encode())
+    )
     path.write_bytes(raw)
     found = told(records.load, path)
     if len(raw) < len(whole) - 1 and whole.startswith(raw):
@@ -237,7 +244,11 @@ ENTRY = st.fixed_dictionaries(
 
 
 @cases(600)
-@given(header=st.dictionaries(st.sampled_from(["a", "b", "__metadata__"]), ENTRY | JSON), body=st.integers(0, 16), length=st.none() | st.integers(0, 2**64 - 1))
+@given(
+    header=st.dictionaries(st.sampled_from(["a", "b", "__metadata__"]), ENTRY | JSON),
+    body=st.integers(0, 16),
+    length=st.none() | st.integers(0, 2**64 - 1),
+)
 def test_headers(header, body, length, tmp_path):
     """Whatever a header says, it is believed only where it describes exactly the bytes that are there."""
     path = tmp_path / "model.safetensors"
@@ -303,7 +314,9 @@ VALUES = st.one_of(
     st.lists(TENSORS, max_size=3), st.lists(TENSORS, max_size=3).map(tuple), st.dictionaries(st.text(max_size=3), TENSORS, max_size=2),
     st.sampled_from([Rude(), Rude, len, object(), NotImplemented, ..., np.ones(3), np.float64("nan"), range(3), {1, 2}]),
 )  # fmt: skip
-ERRORS = st.sampled_from([SystemExit, KeyboardInterrupt, GeneratorExit, MemoryError, RecursionError, StopIteration, AssertionError, Exception])
+ERRORS = st.sampled_from(
+    [SystemExit, KeyboardInterrupt, GeneratorExit, MemoryError, RecursionError, StopIteration, AssertionError, Exception]
+)
 
 
 @st.composite

@@ -111,9 +111,7 @@ def test_slanted_is_howard_and_ruders(total, share):
 
 
 @settings(max_examples=200, deadline=None)
-@given(
-    st.sampled_from(["constant", "linear", "cosine", "slanted"]), st.integers(1, 500), st.floats(0, 0.9), st.integers(0, 499)
-)
+@given(st.sampled_from(["constant", "linear", "cosine", "slanted"]), st.integers(1, 500), st.floats(0, 0.9), st.integers(0, 499))
 def test_every_factor_lies_between_0_and_1_and_rises_only_while_warming_up(kind, total, warmup, step):
     factors = [schedule(kind, s, total, warmup) for s in range(total)]
     assert all(0 <= factor <= 1 for factor in factors)

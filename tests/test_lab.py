@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from minbert_lib import cli
 from minbert_lib.errors import MinbertError
 from minbert_lib.lab import RunConfig, board, facts, records, run, sweep, system
-from minbert_lib.lab.config import parse_setting
 from minbert_lib.lab.build import build_model, prepare
+from minbert_lib.lab.config import parse_setting
 from minbert_lib.lab.systems import SYSTEMS
 from minbert_lib.learn import checkpoint
 
@@ -207,7 +207,11 @@ def test_a_task_without_data_says_what_to_do(monkeypatch, tmp_path):
 
 def nests(tensor=st.just("tensor")):
     leaves = st.one_of(st.none(), st.booleans(), st.integers(-5, 5), st.text(max_size=4), tensor)
-    return st.recursive(leaves, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)), max_leaves=8)
+    return st.recursive(
+        leaves,
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=4), inner, max_size=3)),
+        max_leaves=8,
+    )
 
 
 @settings(max_examples=50, deadline=None)
@@ -284,7 +288,20 @@ def test_plan_says_runs_time_and_memory_and_starts_nothing(capsys):
     config = small(limit={"sst": 32}, epochs=1)
     record = run(config, progress=False)
     fixed = [f"--set={name}={json.dumps(value)}" for name, value in {**SMALL, "limit": {"sst": 32}, "epochs": 4}.items()]
-    command = ["sweep", "C2", "--scale", "tiny", "--grid", "lr=1e-4,2e-4,3e-4", "--seeds", "0,1", "--workers", "2", "--plan", *fixed]
+    command = [
+        "sweep",
+        "C2",
+        "--scale",
+        "tiny",
+        "--grid",
+        "lr=1e-4,2e-4,3e-4",
+        "--seeds",
+        "0,1",
+        "--workers",
+        "2",
+        "--plan",
+        *fixed,
+    ]
     assert cli.main(command) == 0
     said = capsys.readouterr().out
     minutes = 6 * 4 * record["wall_seconds"] / 60  # six runs of four epochs; the record's had one

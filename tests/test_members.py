@@ -49,7 +49,9 @@ def invented(tmp_path, monkeypatch):
 
 def test_a_pool_lines_up_the_runs_of_one_file(invented):
     assert [len(members.pool(task, invented).runs) for task in ("sst", "qqp", "sts")] == [5, 2, 2]
-    odd = [{**r, "data": {"dev/sst": {**r["data"]["dev/sst"], "sha256": "another"}}} if r["name"] == "S10-2" else r for r in invented]
+    odd = [
+        {**r, "data": {"dev/sst": {**r["data"]["dev/sst"], "sha256": "another"}}} if r["name"] == "S10-2" else r for r in invented
+    ]
     assert len(members.pool("sst", odd).runs) == 4
     assert members.pool("cfimdb", invented) is None
     with pytest.raises(MinbertError, match="none of these runs has stored dev predictions"):
@@ -121,7 +123,7 @@ def test_a_member_named_twice_counts_twice_and_works_once(finished):
     _, folders = finished
     one, other = (predict.Trained(folder) for folder in folders)
     file = home.scale("tiny").data / "ids-sst-dev.csv"
-    (_, twice), = predict.stream([one, one, other], "sst", file, "dev")
+    ((_, twice),) = predict.stream([one, one, other], "sst", file, "dev")
     alone = [next(predict.stream([member], "sst", file, "dev"))[1] for member in (one, other)]
     assert np.allclose(twice, (2 * alone[0] + alone[1]) / 3)
 

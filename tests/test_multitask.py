@@ -162,9 +162,7 @@ def test_frozen_stays_frozen():
             optimiser.step()
         assert all(torch.equal(value, before[key]) for key, value in part.state_dict().items())
         assert not any(module.training for module in part.modules())
-        assert model.parameter_count(trained_only=True) == model.parameter_count() - sum(
-            p.numel() for p in part.parameters()
-        )
+        assert model.parameter_count(trained_only=True) == model.parameter_count() - sum(p.numel() for p in part.parameters())
     assert not torch.equal(next(model.bert.parameters()), next(part.parameters()))  # the other one did learn
 
 

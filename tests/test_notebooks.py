@@ -68,11 +68,7 @@ def test_notebook_is_what_its_script_says_and_short(script):
     notebook = json.loads(path.read_text(encoding="utf-8"))
     cells = notebook["cells"]
     assert len({cell["id"] for cell in cells}) == len(cells)
-    assert all(
-        not cell["outputs"] and cell["execution_count"] is None
-        for cell in cells
-        if cell["cell_type"] == "code"
-    )
+    assert all(not cell["outputs"] and cell["execution_count"] is None for cell in cells if cell["cell_type"] == "code")
     assert notebook["metadata"]["kernelspec"]["name"] == "python3"
     lines = [line.rstrip() for cell in cells if cell["cell_type"] == "code" for line in cell["source"]]
     long = [line for line in lines if len(line) > 104 and not line.startswith("ADDRESS = ")]
@@ -163,9 +159,7 @@ def execute(folder, source, **options):
     path = folder / "05_this.py"
     path.write_text(source, encoding="utf-8")
     notebooks.build(["05"], folder)
-    return *notebooks.execute(path.with_suffix(".ipynb"), **options), json.loads(
-        path.with_suffix(".ipynb").read_text()
-    )
+    return *notebooks.execute(path.with_suffix(".ipynb"), **options), json.loads(path.with_suffix(".ipynb").read_text())
 
 
 def test_run_keeps_outputs_and_tells_seconds_and_memory(folder):
@@ -190,9 +184,7 @@ print(os.environ["MINBERT_PROGRESS"], os.environ["MINBERT_SCALE"], os.environ["M
 
 
 def test_a_failing_cell_is_named_and_what_ran_is_kept(folder):
-    _, _, problem, notebook = execute(
-        folder, "# %%\nprint('before')\n\n# %%\n1 / 0\n\n# %%\nprint('after')\n"
-    )
+    _, _, problem, notebook = execute(folder, "# %%\nprint('before')\n\n# %%\n1 / 0\n\n# %%\nprint('after')\n")
     assert "05_this.ipynb, cell 1" in problem and "ZeroDivisionError" in problem and "\x1b" not in problem
     assert notebook["cells"][0]["outputs"] and not notebook["cells"][2]["outputs"]
 
@@ -212,9 +204,7 @@ def test_a_kernel_that_dies_is_reported(folder):
 def test_widgets_do_not_stall(folder):
     """40 cells with Output widgets: with one long poll about one of them waits out its whole timeout."""
     cell = "# %%\ndisplay(interact(lambda k: print(k * {0}), k=3))\n\n"
-    source = "# %%\nfrom ipywidgets import interact\n\n" + "".join(
-        cell.format(number) for number in range(40)
-    )
+    source = "# %%\nfrom ipywidgets import interact\n\n" + "".join(cell.format(number) for number in range(40))
     seconds, _, problem, _ = execute(folder, source, timeout=300)
     assert problem is None and seconds < 300
 

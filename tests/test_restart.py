@@ -19,7 +19,9 @@ def cells():
     notebook = json.loads((home.repo() / "notebooks/04_sentiment.ipynb").read_text(encoding="utf-8"))
     texts = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     trains = next(text for text in texts if "made_runs = {" in text)
-    fewer = trains.replace("scale.name)", f"scale.name, **{FEW})").replace("scale.name, **longer)", f"scale.name, **longer, **{FEW})")
+    fewer = trains.replace("scale.name)", f"scale.name, **{FEW})").replace(
+        "scale.name, **longer)", f"scale.name, **longer, **{FEW})"
+    )
     assert fewer.count(str(FEW)) == 2
     return [texts[0], texts[1], fewer]
 
@@ -84,6 +86,8 @@ def test_run_all_goes_on_after_the_kernel_died(tmp_path, monkeypatch, one_thread
     monkeypatch.setenv("MINBERT_HOME", str(tmp_path / "undisturbed"))
     for path in runs.glob("tiny/C*.json"):
         record = records.load(path)
-        whole = run(system(record["name"], "tiny", **{key: record["config"][key] for key in ("epochs", "lr", "limit", "dev_limit")}))
+        whole = run(
+            system(record["name"], "tiny", **{key: record["config"][key] for key in ("epochs", "lr", "limit", "dev_limit")})
+        )
         assert record["key"] == whole["key"] and record["scores"] == records.rounded(whole["scores"])
         assert record["curve"] == records.rounded(whole["curve"])

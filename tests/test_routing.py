@@ -47,10 +47,7 @@ def slow(routing, x):
         use, ignore = w["beta_use"], w["beta_ign"]
     else:
         use, ignore = (
-            [
-                [dot(x[i], w[f"{name}.weight"][j]) + w[f"{name}.bias"][j] for j in range(outputs)]
-                for i in range(inputs)
-            ]
+            [[dot(x[i], w[f"{name}.weight"][j]) + w[f"{name}.bias"][j] for j in range(outputs)] for i in range(inputs)]
             for name in ("compute_beta_use", "compute_beta_ign")
         )
     share = [[1 / outputs] * outputs for _ in range(inputs)]
@@ -69,8 +66,7 @@ def slow(routing, x):
         out = [
             [
                 sum(
-                    (use[i][j] * active[i] * share[i][j] - ignore[i][j] * (active[i] - active[i] * share[i][j]))
-                    * vote[i][j][h]
+                    (use[i][j] * active[i] * share[i][j] - ignore[i][j] * (active[i] - active[i] * share[i][j])) * vote[i][j][h]
                     for i in range(inputs)
                 )
                 for h in range(out_width)

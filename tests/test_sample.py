@@ -157,7 +157,7 @@ def test_a_near_miss_means_something_else(rng):
 
 
 def test_the_same_question_is_recognised_from_its_words():
-    """"a before b" and "b after a" say the same; "b before a" does not: read back what `order` and `compare` wrote."""
+    """ "a before b" and "b after a" say the same; "b before a" does not: read back what `order` and `compare` wrote."""
     rng = random.Random(1)
     for _ in range(300):
         question = sample_pairs.question(rng)

@@ -39,9 +39,7 @@ def locked(repo):
 
 
 def requirements(project):
-    texts = project["dependencies"] + [
-        text for extra in project["optional-dependencies"].values() for text in extra
-    ]
+    texts = project["dependencies"] + [text for extra in project["optional-dependencies"].values() for text in extra]
     return [one for one in map(Requirement, texts) if one.name != project["name"]]
 
 
@@ -51,9 +49,7 @@ def test_every_requirement_is_locked_within_its_range(project, locked):
 
 
 def test_lock_is_sorted_and_names_each_package_once(repo, locked):
-    lines = [
-        line for line in (repo / "requirements.lock").read_text().splitlines() if line and line[0] != "#"
-    ]
+    lines = [line for line in (repo / "requirements.lock").read_text().splitlines() if line and line[0] != "#"]
     assert len(lines) == len(locked)
     assert all(re.fullmatch(r"[A-Za-z0-9_.-]+==[0-9][A-Za-z0-9.]*", line) for line in lines)
 
@@ -117,9 +113,7 @@ def test_setup_installs_once_and_again_when_a_version_changes(make, monkeypatch)
     monkeypatch.setattr(make, "pip", lambda arguments: calls.append(arguments) or 0)
     make.setup()
     make.setup()
-    assert (
-        len(calls) == 2 and "torch" in calls[0] and ".[test]" in calls[1]
-    )  # torch first, then the project; once
+    assert len(calls) == 2 and "torch" in calls[0] and ".[test]" in calls[1]  # torch first, then the project; once
     (make.ROOT / "requirements.lock").write_text("changed")
     make.setup()
     assert len(calls) == 4
@@ -142,9 +136,7 @@ def test_interrupted_setup_is_taken_up_again(make, monkeypatch):
 def test_offline_is_one_clear_line(make, monkeypatch):
     """A real pip with an index that nobody answers."""
     monkeypatch.setattr(make, "PYTHON", sys.executable)
-    nobody = dict(
-        PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_EXTRA_INDEX_URL="", PIP_FIND_LINKS="", PIP_RETRIES="0"
-    )
+    nobody = dict(PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_EXTRA_INDEX_URL="", PIP_FIND_LINKS="", PIP_RETRIES="0")
     for name, value in dict(nobody, PIP_CONFIG_FILE=os.devnull).items():
         monkeypatch.setenv(name, value)
     (make.ROOT / "requirements.lock").write_text("")
@@ -182,9 +174,7 @@ def test_unknown_command_shows_the_help(repo):
 
 def minbert(*arguments, **environment):
     command = [sys.executable, "-m", "minbert_lib", *arguments]
-    return subprocess.run(
-        command, cwd=home.repo(), capture_output=True, text=True, env=dict(os.environ, **environment)
-    )
+    return subprocess.run(command, cwd=home.repo(), capture_output=True, text=True, env=dict(os.environ, **environment))
 
 
 def test_help_is_instant_and_imports_nothing_heavy():
@@ -198,9 +188,7 @@ def test_help_is_instant_and_imports_nothing_heavy():
 
 def test_every_command_has_help_that_says_something():
     done = minbert("--help")
-    (commands,) = [
-        action for action in cli.parser()._actions if hasattr(action, "choices") and action.choices
-    ]
+    (commands,) = [action for action in cli.parser()._actions if hasattr(action, "choices") and action.choices]
     assert set(commands.choices) <= set(done.stdout.split())
     for name, sub in commands.choices.items():
         assert len(sub.description) > 40, f"minbert {name} --help says too little"

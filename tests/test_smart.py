@@ -90,9 +90,7 @@ def test_equals_the_slow_reference(task, pair, norm, steps, attach):
     slow = slow_smart(model, batch, first_noise(batch, 0.05, 7), 0.05, 0.2, steps, norm, attach)
     assert abs(penalty.item() - slow.item()) < 1e-9 and penalty > 1e-6
     names = list(model.parameters())
-    for fast, other in zip(
-        torch.autograd.grad(penalty, names), torch.autograd.grad(slow, names), strict=True
-    ):
+    for fast, other in zip(torch.autograd.grad(penalty, names), torch.autograd.grad(slow, names), strict=True):
         assert (fast - other).abs().max() < 1e-9
 
 
@@ -205,9 +203,7 @@ def test_ascent_step_stays_in_the_ball_and_goes_up(seed, norm, radius, step):
     assert (size <= radius * (1 + 1e-12)).all()
     unmoved = ascent_step(noise, torch.zeros_like(noise), step, radius, norm)
     assert ((moved - unmoved) * gradient).sum() >= 0 or norm == "l2"
-    assert torch.allclose(
-        ascent_step(noise, gradient * 1e-20, step, radius, norm), moved
-    )  # only the direction counts
+    assert torch.allclose(ascent_step(noise, gradient * 1e-20, step, radius, norm), moved)  # only the direction counts
 
 
 @pytest.mark.parametrize(("task", "pair"), CASES)
@@ -241,10 +237,7 @@ def test_zero_for_a_constant_model(task, direction):
 
 def test_more_ascent_finds_more():
     model, batch = Toy("sst").double(), make_batch("sst", size=16)
-    found = {
-        k: SmartRegularizer(model, steps=k, eps=0.05, sigma=0.05, step_size=0.03)(batch).item()
-        for k in (1, 3, 9)
-    }
+    found = {k: SmartRegularizer(model, steps=k, eps=0.05, sigma=0.05, step_size=0.03)(batch).item() for k in (1, 3, 9)}
     noise = SmartRegularizer(model, direction="random", eps=0.05, sigma=0.05)(batch).item()
     assert noise < found[1] < found[3] <= found[9] * 1.01
 
@@ -434,10 +427,7 @@ def test_clean_direction_is_the_papers_where_the_output_is_one_number(task, pair
 def test_clean_direction_finds_more_than_noise_with_classes():
     model, batch = Toy("sst").double(), make_batch("sst", size=64)
     size = {"eps": 0.01, "sigma": 0.01, "step_size": 1.0}
-    found = {
-        way: SmartRegularizer(model, direction=way, **size)(batch).item()
-        for way in ("pass", "clean", "random")
-    }
+    found = {way: SmartRegularizer(model, direction=way, **size)(batch).item() for way in ("pass", "clean", "random")}
     assert found["random"] < 0.5 * found["clean"] and found["clean"] < 1.5 * found["pass"]
 
 
@@ -513,15 +503,11 @@ def test_precision_switch():
     with torch.autocast("cpu", torch.bfloat16):
         assert SmartRegularizer(model, precision="float32", **LARGE)(batch).item() == reference
         assert SmartRegularizer(model, precision="autocast", **LARGE)(batch).item() != reference
-        mixed = SmartRegularizer(
-            model, eps=0.05, sigma=1e-5
-        )  # the ascent in float32, the comparison in bfloat16
+        mixed = SmartRegularizer(model, eps=0.05, sigma=1e-5)  # the ascent in float32, the comparison in bfloat16
         mixed(batch)
     exact = SmartRegularizer(model, eps=0.05, sigma=1e-5)
     exact(batch)
-    near = F.cosine_similarity(
-        mixed.last["gradient"].flatten(1), exact.last["gradient"].flatten(1), eps=1e-30
-    )
+    near = F.cosine_similarity(mixed.last["gradient"].flatten(1), exact.last["gradient"].flatten(1), eps=1e-30)
     assert (near > 0.9).all()
 
 
@@ -576,9 +562,7 @@ def test_the_ascent_computes_no_gradient_of_a_weight(direction, monkeypatch):
 
     products = []
     monkeypatch.setattr(fast, "onednn_is_faster", lambda: True)
-    monkeypatch.setattr(
-        fast, "product", lambda a, b, bias=None: (products.append(1), F.linear(a, b, bias))[1]
-    )
+    monkeypatch.setattr(fast, "product", lambda a, b, bias=None: (products.append(1), F.linear(a, b, bias))[1])
     model, batch = tiny_bert(("sst",)), make_batch("sst")
     embedded = model.embed(batch)
     outputs = model.predict_from(embedded, batch)
@@ -586,14 +570,10 @@ def test_the_ascent_computes_no_gradient_of_a_weight(direction, monkeypatch):
     products.clear()
     smart = SmartRegularizer(model, direction=direction, **LARGE)
     penalty = smart(batch, embedded, outputs)
-    assert len(products) == forward * (
-        3 if direction == "pass" else 2
-    )  # (pass and) back, then the perturbed pass
+    assert len(products) == forward * (3 if direction == "pass" else 2)  # (pass and) back, then the perturbed pass
     products.clear()
     penalty.backward()
-    assert (
-        len(products) == 4 * forward - 3
-    )  # x̃ is a constant: nothing goes further than its first layer's q, k, v
+    assert len(products) == 4 * forward - 3  # x̃ is a constant: nothing goes further than its first layer's q, k, v
     assert all(p.requires_grad for p in model.parameters())
 
 

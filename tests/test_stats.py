@@ -93,9 +93,7 @@ def test_paired_bootstrap_agrees_with_drawing_examples():
     assert found.difference == pytest.approx((a == labels).mean() - (b == labels).mean())
     scores = labels + np.random.default_rng(5).normal(size=(2, len(labels)))
     found = stats.paired_bootstrap(*scores, labels, "pearson", resamples=8000)
-    slow = brute_force(
-        lambda x, y, z: np.corrcoef(x, z)[0, 1] - np.corrcoef(y, z)[0, 1], (*scores, labels), 3000, 6
-    )
+    slow = brute_force(lambda x, y, z: np.corrcoef(x, z)[0, 1] - np.corrcoef(y, z)[0, 1], (*scores, labels), 3000, 6)
     assert [found.low, found.high] == pytest.approx(np.quantile(slow, [0.025, 0.975]), abs=0.006)
 
 

@@ -18,10 +18,7 @@ def make(count, seed, missing=True):
     """Gradients of `count` tasks for three parameters; some tasks do not touch some parameters."""
     generator = torch.Generator().manual_seed(seed)
     draw = lambda shape: torch.randn(shape, generator=generator, dtype=torch.float64)
-    return [
-        [None if missing and (task + k + seed) % 4 == 3 else draw(s) for k, s in enumerate(SHAPES)]
-        for task in range(count)
-    ]
+    return [[None if missing and (task + k + seed) % 4 == 3 else draw(s) for k, s in enumerate(SHAPES)] for task in range(count)]
 
 
 def flat(gradients):
@@ -55,9 +52,7 @@ def test_every_order_of_three_tasks():
     pulls = torch.tensor([[1.0, 0.2, 0.0], [-0.9, 0.3, 0.5], [-0.3, -0.8, -0.4]]).double()  # all in conflict
     gradients = [[pull, None] for pull in pulls]
     seen = set()
-    for orders in itertools.product(
-        *([list(p) for p in itertools.permutations(set(range(3)) - {i})] for i in range(3))
-    ):
+    for orders in itertools.product(*([list(p) for p in itertools.permutations(set(range(3)) - {i})] for i in range(3))):
         combined, _ = pcgrad(gradients, orders=orders)
         slow = textbook([[pull.clone()] for pull in pulls], orders)
         assert combined[1] is None and (combined[0] - slow).abs().max() <= 1e-9
@@ -113,9 +108,7 @@ def test_one_task_and_wrong_settings():
 def test_gram_of_half_precision_and_strides():
     wide = torch.randn(6, 4)
     gradients = [[wide.T], [wide.T.contiguous()]]  # the same numbers, laid out differently
-    assert torch.allclose(
-        gram(gradients), torch.full((2, 2), wide.square().sum().double().item(), dtype=torch.float64)
-    )
+    assert torch.allclose(gram(gradients), torch.full((2, 2), wide.square().sum().double().item(), dtype=torch.float64))
     low = [[wide.bfloat16()], [-wide.bfloat16()]]
     combined, _ = pcgrad(low)
     assert combined[0].abs().max() < 0.05

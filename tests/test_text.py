@@ -151,7 +151,7 @@ def test_what_is_not_there_is_named(tmp_path):
 
 
 @settings(max_examples=300, **FUZZ)
-@given(st.binary(max_size=300) | st.text("\t\n\r\"0123456789.abé\ufeff", max_size=200).map(lambda t: (HEADER + t).encode()))
+@given(st.binary(max_size=300) | st.text('\t\n\r"0123456789.abé\ufeff', max_size=200).map(lambda t: (HEADER + t).encode()))
 @example((HEADER + '0\ta\t"\n').encode())
 def test_no_file_ends_in_anything_but_a_clear_error(tmp_path, content):
     path = sst(tmp_path, content)

@@ -172,10 +172,16 @@ def test_the_rate_of_every_step_is_the_schedules(sets):
 
 
 def test_each_epoch_reads_what_its_plan_says(sets):
-    trainer = trainer_of(model_of(), sets, sampling="round_robin", epoch_of="sts", epochs=2, batch_size={"sst": 2, "sts": 3, "qqp": 7})
+    trainer = trainer_of(
+        model_of(), sets, sampling="round_robin", epoch_of="sts", epochs=2, batch_size={"sst": 2, "sts": 3, "qqp": 7}
+    )
     assert trainer.plans == [[("sst",), ("qqp",), ("sts",)] * 3] * 2
     trainer.run()
-    assert {task: (feed.passes, feed.position) for task, feed in trainer.feeds.items()} == {"sst": (0, 6), "qqp": (1, 1), "sts": (2, 0)}
+    assert {task: (feed.passes, feed.position) for task, feed in trainer.feeds.items()} == {
+        "sst": (0, 6),
+        "qqp": (1, 1),
+        "sts": (2, 0),
+    }
 
 
 def test_gradual_unfreezing_moves_only_what_has_thawed(sets):
@@ -308,7 +314,8 @@ def test_memory_that_cannot_be_halved_any_more_names_what_helps(sets):
 
 
 @pytest.mark.parametrize(
-    "error", [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")]
+    "error",
+    [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")],
 )
 def test_elsewhere_the_knob_is_named(sets, error):
     model = model_of()

@@ -43,11 +43,15 @@ def interpreter(version):
 @pytest.mark.parametrize("version", SUPPORTED)
 def test_every_python_here_compiles_it(version):
     python = interpreter(version)
-    runs = python and subprocess.run([python, "-c", f"import sys; assert sys.version.startswith('{version}')"], capture_output=True)
+    runs = python and subprocess.run(
+        [python, "-c", f"import sys; assert sys.version.startswith('{version}')"], capture_output=True
+    )
     if not python or runs.returncode:
         pytest.skip(f"no Python {version} on this machine")
     command = [python, "-W", "error::SyntaxWarning", "-c", COMPILE]
-    done = subprocess.run(command, input="\n".join(map(str, SOURCES)), capture_output=True, text=True, env={**os.environ, "PYTHONUTF8": "1"})
+    done = subprocess.run(
+        command, input="\n".join(map(str, SOURCES)), capture_output=True, text=True, env={**os.environ, "PYTHONUTF8": "1"}
+    )
     assert done.returncode == 0, done.stderr[-2000:]
 
 

@@ -268,9 +268,7 @@ def test_damaged_bins_are_refused(folder):
 # saving ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "code, said", [(errno.ENOSPC, "disk is full"), (errno.EROFS, "read-only"), (errno.EACCES, "permission")]
-)
+@pytest.mark.parametrize("code, said", [(errno.ENOSPC, "disk is full"), (errno.EROFS, "read-only"), (errno.EACCES, "permission")])
 def test_what_cannot_be_saved_is_told_and_nothing_is_lost(folder, monkeypatch, code, said):
     """Where the last step fails, the old checkpoint is still whole and no temporary file is left."""
     before = {path.name: path.read_bytes() for path in folder.iterdir()}

@@ -62,9 +62,7 @@ def calibration(probabilities, labels, bins=10):
     sure, predicted = confidence(probabilities)
     which = np.clip(np.ceil(sure * bins).astype(int) - 1, 0, bins - 1)  # bins are (low, high]
     table = pd.DataFrame({"bin": which, "confidence": sure, "accuracy": predicted == np.asarray(labels)})
-    means = table.groupby("bin").agg(
-        n=("accuracy", "size"), confidence=("confidence", "mean"), accuracy=("accuracy", "mean")
-    )
+    means = table.groupby("bin").agg(n=("accuracy", "size"), confidence=("confidence", "mean"), accuracy=("accuracy", "mean"))
     return means.reset_index().assign(low=lambda t: t.bin / bins, high=lambda t: (t.bin + 1) / bins)
 
 
@@ -82,9 +80,7 @@ def by_bins(values, right, bins=5):
     table = pd.DataFrame({"value": np.asarray(values, dtype=float), "right": np.asarray(right, dtype=float)})
     cut = pd.qcut(table.value, bins, labels=False, duplicates="drop") if table.value.nunique() > 1 else 0
     grouped = table.groupby(np.zeros(len(table), dtype=int) + cut)
-    found = grouped.agg(
-        low=("value", "min"), high=("value", "max"), n=("value", "size"), mean=("right", "mean")
-    )
+    found = grouped.agg(low=("value", "min"), high=("value", "max"), n=("value", "size"), mean=("right", "mean"))
     if table.right.isin([0, 1]).all():
         intervals = [wilson(round(share * n), n) for share, n in zip(found["mean"], found.n, strict=True)]
         found["mean_low"], found["mean_high"] = [i.low for i in intervals], [i.high for i in intervals]

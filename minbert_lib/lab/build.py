@@ -23,9 +23,7 @@ from ..model.weights import resolve
 from ..text import Dataset, Tokenizer, read_rows
 from ..text.rows import spread
 
-TRAINER_FIELDS = (
-    "epochs batch_size sampling epoch_of schedule warmup task_weights surgery unfreeze_per_epoch clip seed"
-).split()
+TRAINER_FIELDS = ("epochs batch_size sampling epoch_of schedule warmup task_weights surgery unfreeze_per_epoch clip seed").split()
 MODEL_FIELDS = (
     "own_layers beside train_encoder pair features shared_pair hidden_layers activation head_dropout pooling sts_output sst_head"
 ).split()
@@ -103,7 +101,9 @@ def soft_labels(name, rows):
         values = np.load(path, allow_pickle=False).astype(np.float32)
         made_of = json.loads(about.read_text(encoding="utf-8"))["sha256"] if about.is_file() else rows.sha256[:16]
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise MinbertError(f"{path} or the .json beside it is damaged ({error}): `minbert ensemble RUN … --teach {name}`") from error
+        raise MinbertError(
+            f"{path} or the .json beside it is damaged ({error}): `minbert ensemble RUN … --teach {name}`"
+        ) from error
     if made_of != rows.sha256[:16]:
         raise MinbertError(f"{path} was made of another file than {rows.path}")
     if len(values) < len(rows):

@@ -104,7 +104,9 @@ class RunConfig:
         for name in changes:
             if name not in kinds:
                 near = difflib.get_close_matches(name, kinds, 3)
-                raise MinbertError(f"there is no setting called {name!r}" + (f": did you mean {', '.join(near)}?" if near else ""))
+                raise MinbertError(
+                    f"there is no setting called {name!r}" + (f": did you mean {', '.join(near)}?" if near else "")
+                )
         fixed = {name: _fit(name, value, kinds[name]) for name, value in changes.items()}
         for name, value in fixed.items():
             _check_parts(name, value, kinds[name])
@@ -214,7 +216,11 @@ def _check_parts(name, value, default):
                 _check_parts(name, item, default) if not isinstance(item, dict) else _refuse(name, value, default)
     elif isinstance(value, tuple):
         kind = (int, float) if name == "betas" else str
-        if not all(isinstance(item, kind) and not isinstance(item, bool) for item in value) or name == "betas" and len(value) != 2:
+        if (
+            not all(isinstance(item, kind) and not isinstance(item, bool) for item in value)
+            or name == "betas"
+            and len(value) != 2
+        ):
             _refuse(name, value, default)
 
 
@@ -228,7 +234,7 @@ DEFAULTS = RunConfig()
 
 
 def parse_setting(text):
-    """"lr=2e-5" → ("lr", 2e-05); values are JSON where they can be, else text."""
+    """ "lr=2e-5" → ("lr", 2e-05); values are JSON where they can be, else text."""
     name, equals, value = text.partition("=")
     if not equals:
         raise MinbertError(f"a setting is written name=value, not {text!r}")

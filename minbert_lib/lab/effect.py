@@ -115,7 +115,9 @@ def without_noise(model, batches):
     found = {"dropout": [], "embedded twice": []}
     for batch in batches:
         clean = model.predict_from(model.embed(batch), batch)
-        found["embedded twice"].append(divergence(model.predict_from(embedded_twice(model, batch), batch), clean, "classes").item())
+        found["embedded twice"].append(
+            divergence(model.predict_from(embedded_twice(model, batch), batch), clean, "classes").item()
+        )
         model.train()
         first, second = (model.predict_from(model.embed(batch), batch) for _ in range(2))
         model.eval()
@@ -137,7 +139,9 @@ def in_16_bits(model, batch, sizes=(1e-5, 1e-3, 1e-2)):
     for kind in ("float32", "bfloat16"):
         found[kind] = {}
         for size in sizes:
-            noise = size * torch.randn(*batch.input_ids.shape, model.embed(batch).size(-1), generator=torch.Generator().manual_seed(0))
+            noise = size * torch.randn(
+                *batch.input_ids.shape, model.embed(batch).size(-1), generator=torch.Generator().manual_seed(0)
+            )
             exact = _inner(wide, batch, noise.double())
             with torch.autocast("cpu", torch.bfloat16, enabled=kind == "bfloat16"):
                 found[kind][f"{size:g}"] = cosine(_inner(model, batch, noise), exact)

@@ -16,7 +16,12 @@ from ..home import repo, scale
 from ..model.weights import save_tensors
 from ..text import Tokenizer, pad
 
-SENTENCES = ("The film is not exactly dull .", "I would watch it again at once .", "Good .", "The plot is dull , but I adored the cast and the music .")
+SENTENCES = (
+    "The film is not exactly dull .",
+    "I would watch it again at once .",
+    "Good .",
+    "The plot is dull , but I adored the cast and the music .",
+)
 
 
 def inputs(folder):

@@ -40,14 +40,19 @@ WAYS = {  # name: (SMART's switches or None, Bregman's or None, units of a step)
 
 def ground(name, batch_size=32, length=32, precision="float32"):
     """(a trainer whose feed gives the same batch for ever, {way: its two penalties}); one model serves all ways."""
-    config = system("C2", name, hidden_dropout=0.0, head_dropout=0.0, precision=precision, batch_size=batch_size, limit={"sst": 512})
+    config = system(
+        "C2", name, hidden_dropout=0.0, head_dropout=0.0, precision=precision, batch_size=batch_size, limit={"sst": 512}
+    )
     ready = prepare(config, device="cpu")
     data, model = ready.train["sst"], ready.model.train()
     near = sorted(range(len(data)), key=lambda i: abs(data.lengths[i] - length))[:batch_size]
     batch = data.batch(near)
     ready.trainer.feeds["sst"].next = lambda: batch
     penalties = {
-        way: (None if smart is None else SmartRegularizer(model, **{**options(1e-2), **smart}), None if bregman is None else BregmanProximal(model))
+        way: (
+            None if smart is None else SmartRegularizer(model, **{**options(1e-2), **smart}),
+            None if bregman is None else BregmanProximal(model),
+        )
         for way, (smart, bregman, _) in WAYS.items()
     }
     return ready.trainer, penalties
@@ -98,7 +103,9 @@ def measure(name, rounds=15, **changes):
         trainer.smart, trainer.bregman = penalties[way]
         ratios = [mine / plain for mine, plain in zip(times[way], times["plain"])]
         low, middle, high = statistics.quantiles(ratios, n=4) if rounds > 1 else ratios * 3
-        rows.append({"way": way, "counted": WAYS[way][2] / 3, "measured": middle, "low": low, "high": high, "kept_mb": kept(trainer)})
+        rows.append(
+            {"way": way, "counted": WAYS[way][2] / 3, "measured": middle, "low": low, "high": high, "kept_mb": kept(trainer)}
+        )
     return rows
 
 

@@ -73,7 +73,7 @@ def layer_vectors(bert, data, tokens=4096):
             for how in POOLINGS:
                 found[how][number, index] = pool(hidden, batch.attention_mask, how)
             if number < len(bert.layers):
-                hidden = bert.encode(hidden, batch.attention_mask, layers=bert.layers[number:number + 1])
+                hidden = bert.encode(hidden, batch.attention_mask, layers=bert.layers[number : number + 1])
     return found
 
 
@@ -94,11 +94,24 @@ def layer_scores(name, task="sst", limit=3000, bert=None):
     texts = {split: [example.texts[0] for example in part.rows.examples] for split, part in data.items()}
     counted, vocabulary = word_counts(texts["train"])
     words = probe(counted, labels["train"], word_counts(texts["dev"], vocabulary)[0], classes)
-    score = {how: [accuracy(probe(x, labels["train"], y, classes), labels["dev"])
-                   for x, y in zip(vectors["train"][how], vectors["dev"][how])] for how in POOLINGS}
+    score = {
+        how: [
+            accuracy(probe(x, labels["train"], y, classes), labels["dev"])
+            for x, y in zip(vectors["train"][how], vectors["dev"][how])
+        ]
+        for how in POOLINGS
+    }
     commonest = np.full(len(data["dev"]), np.bincount(labels["train"]).argmax())
-    return {"scale": name, "title": place.title, "task": task, "train": len(data["train"]), "dev": len(data["dev"]), **score,
-            "words": accuracy(words, labels["dev"]), "commonest": accuracy(commonest, labels["dev"])}
+    return {
+        "scale": name,
+        "title": place.title,
+        "task": task,
+        "train": len(data["train"]),
+        "dev": len(data["dev"]),
+        **score,
+        "words": accuracy(words, labels["dev"]),
+        "commonest": accuracy(commonest, labels["dev"]),
+    }
 
 
 def path_of(name):

@@ -47,7 +47,9 @@ def save(record, folder=None, predictions=None):
 def save_at(path, record, predictions=None):
     """Write a record to a file of one's own choice, and its predictions beside it; → the path."""
     if predictions:  # first, so that a record never speaks of predictions that are not there
-        arrays = {f"{split}/{task}": value.astype(np.float32) for split, tasks in predictions.items() for task, value in tasks.items()}
+        arrays = {
+            f"{split}/{task}": value.astype(np.float32) for split, tasks in predictions.items() for task, value in tasks.items()
+        }
         buffer = io.BytesIO()
         np.savez_compressed(buffer, **arrays)
         write_atomic(path.with_suffix(".npz"), buffer.getvalue())
@@ -111,14 +113,18 @@ def read_arrays(path):
     """{name: array} of an .npz, nothing unpickled, or a MinbertError: damaged, not numbers, or larger than it may be."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            if sum(entry.file_size for entry in file.zip.infolist()) > MAX_UNPACKED:  # zip's own word, which it then holds itself to
+            if (
+                sum(entry.file_size for entry in file.zip.infolist()) > MAX_UNPACKED
+            ):  # zip's own word, which it then holds itself to
                 raise ValueError(f"more than {MAX_UNPACKED >> 20} MB of numbers")
             arrays = {name: file[name] for name in file.files}
             if wrong := [name for name, values in arrays.items() if values.dtype.kind not in "fiu"]:
                 raise ValueError(f"{wrong[0]!r} does not hold numbers")
             return arrays
     except Exception as error:  # zip, zlib, struct, numpy and the parser of its headers have errors of their own
-        raise MinbertError(f"{path}: damaged predictions ({str(error)[:160]}); remove it and its record, and run again") from error
+        raise MinbertError(
+            f"{path}: damaged predictions ({str(error)[:160]}); remove it and its record, and run again"
+        ) from error
 
 
 def table(where=None, scale=None):
@@ -128,7 +134,9 @@ def table(where=None, scale=None):
     rows = []
     for record in load_all(where, scale):
         row = {"key": record["key"], **{name: _cell(value) for name, value in record["config"].items()}}
-        row |= record["scores"] | {name: record.get(name) for name in ("seconds", "tokens_per_second", "parameters", "best_epoch")}
+        row |= record["scores"] | {
+            name: record.get(name) for name in ("seconds", "tokens_per_second", "parameters", "best_epoch")
+        }
         rows.append(row)
     return pandas.DataFrame(rows)
 

@@ -13,7 +13,7 @@ import resource
 import shutil
 import sys
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
@@ -117,7 +117,9 @@ def _drive(made, folder, progress):
     except KeyboardInterrupt:
         with unbroken():
             _save(made, folder)
-            print(f"\nstopped at step {trainer.step:,} of {trainer.total:,}; the same command goes on from there", file=sys.stderr)
+            print(
+                f"\nstopped at step {trainer.step:,} of {trainer.total:,}; the same command goes on from there", file=sys.stderr
+            )
         raise
     except (NotFinite, OutOfMemory) as error:  # the step was not taken: all is as it was before it
         _save(made, folder)
@@ -135,8 +137,7 @@ def _record(made, made_with, wall):
     settings = dict(device=made.device, precision=made.precision, both_orders=config.both_orders)
     scores, _, dev = evaluate(made.model, made.dev, **settings)
     intervals = {
-        task: stats.bootstrap(decide(dev[task], task), made.dev[task].labels, METRIC[TASKS[task].kind])
-        for task in scores
+        task: stats.bootstrap(decide(dev[task], task), made.dev[task].labels, METRIC[TASKS[task].kind]) for task in scores
     }
     test = {}
     for task in scores:
@@ -148,7 +149,7 @@ def _record(made, made_with, wall):
         "version": records.VERSION,
         "name": config.name,
         "key": config.key(),
-        "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "model": scale(config.scale).title,
         "config": config.to_dict(),
         "scores": scores | means(scores),

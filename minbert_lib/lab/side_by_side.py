@@ -8,7 +8,7 @@ named after the system with "-hf" behind, so that no table takes it for one of o
 import argparse
 import random
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import torch
 
@@ -70,7 +70,7 @@ def train(config):
         "version": records.VERSION,
         "name": f"{config.name}-hf",
         "key": config.key(),
-        "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "model": f"{place.title}, by transformers {transformers.__version__}",
         "config": config.to_dict(),
         "scores": best["scores"],

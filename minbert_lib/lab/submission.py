@@ -32,9 +32,7 @@ def header(task):
 
 def submission_path(folder, task, split):
     if task not in STEMS or split not in SPLITS:
-        raise MinbertError(
-            f"no submission file for {task!r}, {split!r}: choose {', '.join(STEMS)}; dev or test"
-        )
+        raise MinbertError(f"no submission file for {task!r}, {split!r}: choose {', '.join(STEMS)}; dev or test")
     return Path(folder) / f"{STEMS[task]}-{split}-output.csv"
 
 
@@ -75,17 +73,12 @@ def check_submission(path, ids, task=None, most=20):
             if expected is GONE:
                 reason = reason or f"one row too many: the data has {rows - 1}"
             elif compare and name and name != str(expected):
-                reason = (
-                    reason
-                    or f"id {_short(name)} where {_short(expected)} should be; ids not compared further"
-                )
+                reason = reason or f"id {_short(name)} where {_short(expected)} should be; ids not compared further"
                 compare = False  # one lost line shifts all that follow: telling it once is enough
         if reason and len(problems) < most:
             problems.append(f"{path}:{line}: {reason}")
     if lacking := sum(1 for _ in wanted):
-        problems.append(
-            f"{path}:{line}: the file ends after {rows} rows, {lacking} short of {rows + lacking}"
-        )
+        problems.append(f"{path}:{line}: the file ends after {rows} rows, {lacking} short of {rows + lacking}")
     return problems
 
 

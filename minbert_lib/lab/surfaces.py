@@ -1,7 +1,7 @@
 """Landscapes of two weights, to watch an optimiser walk: the loss of a network has millions, and no picture.
 
-Notable choices: every surface takes points (…, 2), so that one function gives a single loss and the whole picture; noise is added to the gradient, as a
-small batch adds it, from a generator of its own.
+Notable choices: every surface takes points (…, 2), so that one function gives a single loss and the whole picture; noise
+is added to the gradient, as a small batch adds it, from a generator of its own.
 """
 
 import torch

@@ -27,7 +27,7 @@ RESTARTS = 3  # of one worker, before its death is taken for a fault of the run
 
 
 def values(text):
-    """"1e-5,2e-5" → [1e-05, 2e-05]; a JSON list is taken as it is."""
+    """ "1e-5,2e-5" → [1e-05, 2e-05]; a JSON list is taken as it is."""
     try:
         listed = json.loads(text)
     except ValueError:

@@ -23,7 +23,11 @@ def _sys(like=None, **changes):
 PAPER_SMART = {"eps": 1e-5, "sigma": 1e-5, "step_size": 1e-3, "steps": 1}
 PUBLIC_SMART = {**PAPER_SMART, "projection": "divide"}  # what the reports' borrowed code really does; see notebook 06
 FELT_SMART = {"eps": 1e-2, "sigma": 1e-2, "step_size": 1.0, "steps": 1}  # the paper's ratios, at a size that is felt
-SMART_SIZES = ({**FELT_SMART, "eps": 1e-3, "sigma": 1e-3, "step_size": 0.1}, FELT_SMART, {**FELT_SMART, "eps": 0.1, "sigma": 0.1, "step_size": 10.0})
+SMART_SIZES = (
+    {**FELT_SMART, "eps": 1e-3, "sigma": 1e-3, "step_size": 0.1},
+    FELT_SMART,
+    {**FELT_SMART, "eps": 0.1, "sigma": 0.1, "step_size": 10.0},
+)
 SMART_FORMS = (  # attacks of four sizes, noise that fills balls of three, the code that everyone borrows and its twin without ascent
     PAPER_SMART, *SMART_SIZES, *({**size, "sigma": 10 * size["sigma"], "direction": "random"} for size in SMART_SIZES),
     PUBLIC_SMART, {**PUBLIC_SMART, "direction": "random"},
@@ -202,7 +206,11 @@ SWEEPS = {  # what moves in a row that is a sweep: grids, one below the other; r
     "W-domain": [{"pretrain": tuple({**MLM_TEXT, "text": "critics", "lr": 1e-5, "steps": n} for n in (500, 2000, 8000))}],
     "M10": [
         {"lr": (1e-5, 2e-5, 3e-5, 4e-5, 5e-5), "tasks": (("sst", "sts"),), "epoch_of": ("sst",)},
-        {"batch_size": tuple({"qqp": q, "sst": s, "sts": t} for q, s, t in ((32, 4, 3), (40, 4, 3), (45, 4, 3), (40, 6, 4), (40, 8, 6)))},
+        {
+            "batch_size": tuple(
+                {"qqp": q, "sst": s, "sts": t} for q, s, t in ((32, 4, 3), (40, 4, 3), (45, 4, 3), (40, 6, 4), (40, 8, 6))
+            )
+        },
     ],
 }
 LADDER = ("P1", "P2", "P3", "P4", "P5", "P6")

@@ -1,7 +1,8 @@
 """SMART where it can be seen: sentences of one word, words of two features, two classes, and a network small enough to train under a slider.
 
-Notable choices: the toy has the two methods that the penalties rely on, so it is the library's own SMART that draws the boundary. Labels are noisy on
-purpose: a network that learns them all by heart must draw islands, and a smooth one may not. In float64, so that every machine draws the same picture.
+Notable choices: the toy has the two methods that the penalties rely on, so it is the library's own SMART that draws the boundary. Labels are
+noisy on purpose: a network that learns them all by heart must draw islands, and a smooth one may not. In float64, so that every
+machine draws the same picture.
 """
 
 import torch

@@ -76,7 +76,10 @@ class Pretrainer:
         except (KeyboardInterrupt, NotFinite):
             if folder and self.step:
                 checkpoint.save(folder, self.state_dict())
-                print(f"\npre-training stands at step {self.step:,} of {steps:,}; the same command goes on from there", file=sys.stderr)
+                print(
+                    f"\npre-training stands at step {self.step:,} of {steps:,}; the same command goes on from there",
+                    file=sys.stderr,
+                )
             raise
         return self.curve
 

@@ -126,9 +126,7 @@ class SmartRegularizer:
             if getattr(self, name) not in allowed:
                 raise MinbertError(f"SMART's {name} is one of {allowed}, not {getattr(self, name)!r}")
         if min(self.eps, self.sigma, self.step_size) <= 0 or self.steps < 1 or not 0 < self.share <= 1:
-            raise MinbertError(
-                "SMART needs eps, sigma and step_size above 0, steps ≥ 1 and a share in (0, 1]"
-            )
+            raise MinbertError("SMART needs eps, sigma and step_size above 0, steps ≥ 1 and a share in (0, 1]")
         if self.share < 1 and self.dropout == "same":
             raise MinbertError("SMART's share below 1 and dropout 'same' cannot go together: choose one")
         self.device = next(self.model.parameters()).device
@@ -172,9 +170,7 @@ class SmartRegularizer:
             count = max(1, round(self.share * len(batch.index)))
             order = torch.randperm(len(batch.index), generator=self.generator, device=self.device)
             batch, rows = take(batch, order[:count])
-            embedded, outputs = (
-                (embedded[rows], outputs[order[:count]]) if outputs is not None else (None, None)
-            )
+            embedded, outputs = (embedded[rows], outputs[order[:count]]) if outputs is not None else (None, None)
         if outputs is None or (active and rng is None):
             with self._pass(self.size):
                 whole, rows = self.model.embed(batch), slice(None)

@@ -10,6 +10,7 @@ Notable choices:
   out of memory the parts are halved and the update is taken again. An update that fails leaves everything as it was before it.
 """
 
+import itertools
 import math
 import random
 import time
@@ -140,8 +141,9 @@ class Trainer:
         for (_, p), gradient in zip(self.trained, combined):
             p.grad = gradient
         names = [batch.task for batch in batches]
-        for i, j in ((i, j) for i in range(len(names)) for j in range(i) if not math.isnan(cosines[i, j])):
-            self.window.add(f"cos {names[j]}·{names[i]}", float(cosines[i, j]))
+        for j, i in itertools.combinations(range(len(names)), 2):
+            if not math.isnan(cosines[i, j]):
+                self.window.add(f"cos {names[j]}·{names[i]}", float(cosines[i, j]))
         return losses
 
     def _backward(self, batch):
@@ -167,7 +169,9 @@ class Trainer:
             total = loss * of_task(self.task_weights, batch.task, 1.0)
             if TASKS[batch.task].kind != "score":
                 self.running.add(f"accuracy {batch.task}", share_right(outputs.detach(), batch.labels), len(batch))
-            clean = bool(smart and bregman) and self.smart.dropout is False and not self.bregman.dropout and has_dropout(self.model)
+            clean = (
+                bool(smart and bregman) and self.smart.dropout is False and not self.bregman.dropout and has_dropout(self.model)
+            )
             if clean:  # both penalties compare with a pass free of dropout: one more serves the two
                 with without_dropout(self.model):
                     embedded = self.model.embed(batch)

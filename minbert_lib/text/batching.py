@@ -41,12 +41,9 @@ class Batch:
 
     def to(self, device):
         moved = {
-            name: value.to(device, non_blocking=True)
-            for name, value in vars(self).items()
-            if isinstance(value, torch.Tensor)
+            name: value.to(device, non_blocking=True) for name, value in vars(self).items() if isinstance(value, torch.Tensor)
         }
         return replace(self, **moved)
-
 
     def part(self, start, end):
         """Examples start … end as a batch of their own, cut to its own longest sentence."""

@@ -62,7 +62,8 @@ def fetch(names=(), folder=None, base_urls=None, progress=None, manifest=MANIFES
         more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
         raise MinbertError(
             f"{file.name}{more} could not be fetched: {'; '.join(map(str, reasons))}. Try again, or copy it by hand "
-            f"to {folder / file.name}, or set MINBERT_HOME to a folder that has it")
+            f"to {folder / file.name}, or set MINBERT_HOME to a folder that has it"
+        )
     return [state(file, folder) for file in wanted]
 
 

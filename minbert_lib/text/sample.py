@@ -25,8 +25,8 @@ SIZES = {"sst": (2000, 400, 200), "cfimdb": (800, 200, 100), "qqp": (2000, 400, 
 SPLITS = ("train", "dev", "test")
 NAMES = {"sst": "ids-sst-{}.csv", "cfimdb": "ids-cfimdb-{}.csv", "qqp": "quora-{}.csv", "sts": "sts-{}.csv"}
 LABELS = {"sst": "sentiment", "cfimdb": "sentiment", "qqp": "is_duplicate", "sts": "similarity"}
-SST_NOISE = .08  # share of SST labels that are one class off, as people's are
-STS_NOISE = .2  # standard deviation of the judges' scores
+SST_NOISE = 0.08  # share of SST labels that are one class off, as people's are
+STS_NOISE = 0.2  # standard deviation of the judges' scores
 SST_SHARES = (13, 26, 20, 26, 15)  # in percent, close to the real set's
 
 

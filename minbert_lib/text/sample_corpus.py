@@ -39,12 +39,12 @@ def opinion(rng):
     value = rng.choice((-2, -1, -1, 0, 1, 1, 2))
     text = " ".join(films.finish(films.sentence(rng, value)) for _ in range(rng.choice((1, 1, 1, 2, 3))))
     place, stars = rng.random(), films.finish(STARS[value + 2])
-    return [f"{stars} : {text}" if place < .6 else f"{text} {stars} ." if place < .8 else text], ""
+    return [f"{stars} : {text}" if place < 0.6 else f"{text} {stars} ." if place < 0.8 else text], ""
 
 
 def notice(rng):
     """A review under its stars."""
-    positive = rng.random() < .5
+    positive = rng.random() < 0.5
     return [f"{films.finish(rng.choice(STARS[3:] if positive else STARS[:2]))} : {films.review(rng, positive)}"], ""
 
 
@@ -52,17 +52,24 @@ def thesaurus(rng):
     """Adjectives of one value, often with its stars."""
     value = rng.choice((-2, -1, 0, 1, 2))
     text = " , ".join(rng.sample(films.ADJECTIVES[value], rng.randint(3, 6)))
-    return [f"{films.finish(STARS[value + 2])} : {text} ." if rng.random() < .6 else f"{text} ."], ""
+    return [f"{films.finish(STARS[value + 2])} : {text} ." if rng.random() < 0.6 else f"{text} ."], ""
 
 
 def words_of_a_kind(rng):
     value = rng.choice((-2, -1, 1, 2))
     one, two = rng.sample(films.ADJECTIVES[value], 2)
     three, thing = rng.choice(films.ADJECTIVES[-value]), rng.choice(films.KINDS + films.PARTS)
-    form = rng.choice((
-        "the {t} is {a} and {b} .", "it is a {a} , {b} {t} .", "the {t} is {a} : that is , {b} .",
-        "the {t} is {a} , not {c} .", "the {t} is not {c} but {a} .", "some call the {t} {a} , others {b} .",
-        "the {t} was once {c} ; now it is {a} , even {b} ."))
+    form = rng.choice(
+        (
+            "the {t} is {a} and {b} .",
+            "it is a {a} , {b} {t} .",
+            "the {t} is {a} : that is , {b} .",
+            "the {t} is {a} , not {c} .",
+            "the {t} is not {c} but {a} .",
+            "some call the {t} {a} , others {b} .",
+            "the {t} was once {c} ; now it is {a} , even {b} .",
+        )
+    )
     return [films.finish(form.format(t=thing, a=one, b=two, c=three))], ""
 
 

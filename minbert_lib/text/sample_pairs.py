@@ -26,16 +26,26 @@ from .sample_words import (
 )
 
 ASKS = {
-    "why": (("why does the {a} {verb} the {b}{at}", "what is the reason that the {a} {verbs} the {b}{at}",
-             "what makes the {a} {verb} the {b}{at}"),
-            ("why is the {b} {done} by the {a}{at}", "for what reason is the {b} {done} by the {a}{at}")),
-    "how": (("how can a {a} {verb} a {b}{at}", "what is the best way for a {a} to {verb} a {b}{at}"),
-            ("how can a {b} be {done} by a {a}{at}", "in what way can a {b} be {done} by a {a}{at}")),
-    "when": (("when should a {a} {verb} a {b}{at}", "what is the right time for a {a} to {verb} a {b}{at}"),
-             ("when should a {b} be {done} by a {a}{at}",)),
-    "may": (("can a {a} {verb} a {b}{at}", "is a {a} allowed to {verb} a {b}{at}",
-             "is it legal for a {a} to {verb} a {b}{at}"),
-            ("can a {b} be {done} by a {a}{at}", "is it legal for a {b} to be {done} by a {a}{at}")),
+    "why": (
+        (
+            "why does the {a} {verb} the {b}{at}",
+            "what is the reason that the {a} {verbs} the {b}{at}",
+            "what makes the {a} {verb} the {b}{at}",
+        ),
+        ("why is the {b} {done} by the {a}{at}", "for what reason is the {b} {done} by the {a}{at}"),
+    ),
+    "how": (
+        ("how can a {a} {verb} a {b}{at}", "what is the best way for a {a} to {verb} a {b}{at}"),
+        ("how can a {b} be {done} by a {a}{at}", "in what way can a {b} be {done} by a {a}{at}"),
+    ),
+    "when": (
+        ("when should a {a} {verb} a {b}{at}", "what is the right time for a {a} to {verb} a {b}{at}"),
+        ("when should a {b} be {done} by a {a}{at}",),
+    ),
+    "may": (
+        ("can a {a} {verb} a {b}{at}", "is a {a} allowed to {verb} a {b}{at}", "is it legal for a {a} to {verb} a {b}{at}"),
+        ("can a {b} be {done} by a {a}{at}", "is it legal for a {b} to be {done} by a {a}{at}"),
+    ),
 }
 
 
@@ -52,13 +62,13 @@ class Question:
 
 def question(rng):
     kind = rng.random()
-    if kind < .58:
+    if kind < 0.58:
         a, b = rng.sample(range(len(PEOPLE)), 2)
         return Question(rng.choice(list(ASKS)), a, rng.randrange(len(ACTS)), b, rng.choice(PLACES))
-    if kind < .74:
+    if kind < 0.74:
         a, b = rng.sample(rng.choice(ONE + MANY), 2)
         return Question("compare", a, rng.choice(MORE)[0], b)
-    if kind < .86:
+    if kind < 0.86:
         verbs, things = rng.choice(ORDERS)
         a, b = rng.sample(things, 2)
         return Question("order", a, tuple(verbs), b)
@@ -71,50 +81,79 @@ def say_question(rng, q):
     if q.ask in ("compare", "order", "trip"):
         return finish({"compare": compare, "order": order, "trip": trip}[q.ask](rng, q)) + "?"
     verb, verbs, done = rng.choice(ACTS[q.act]).split()
-    form = rng.choice(ASKS[q.ask][rng.random() < .5])  # active or passive
-    return finish(form.format(a=rng.choice(PEOPLE[q.a]), b=rng.choice(PEOPLE[q.b]), verb=verb, verbs=verbs,
-                              done=done, at=f" {q.at}" if q.at else "")) + "?"
+    form = rng.choice(ASKS[q.ask][rng.random() < 0.5])  # active or passive
+    return (
+        finish(
+            form.format(
+                a=rng.choice(PEOPLE[q.a]),
+                b=rng.choice(PEOPLE[q.b]),
+                verb=verb,
+                verbs=verbs,
+                done=done,
+                at=f" {q.at}" if q.at else "",
+            )
+        )
+        + "?"
+    )
 
 
 def compare(rng, q):
-    """"a is more than b" or, the same, "b is less than a"."""
+    """ "a is more than b" or, the same, "b is less than a"."""
     more, less = next(pair for pair in MORE if q.act in pair)
-    a, b, word = (q.a, q.b, more) if rng.random() < .5 else (q.b, q.a, less)
+    a, b, word = (q.a, q.b, more) if rng.random() < 0.5 else (q.b, q.a, less)
     verb = "are" if any(a in group for group in MANY) else "is"
-    return rng.choice((f"{verb} {a} {word} than {b}", f"would you say that {a} {verb} {word} than {b}",
-                       f"is it true that {a} {verb} {word} than {b}",
-                       f"compared with {b} , {verb} {a} {word}"))
+    return rng.choice(
+        (
+            f"{verb} {a} {word} than {b}",
+            f"would you say that {a} {verb} {word} than {b}",
+            f"is it true that {a} {verb} {word} than {b}",
+            f"compared with {b} , {verb} {a} {word}",
+        )
+    )
 
 
 def order(rng, q):
-    """"a before b" or, the same, "b after a"."""
-    a, b, word = (q.a, q.b, "before") if rng.random() < .5 else (q.b, q.a, "after")
+    """ "a before b" or, the same, "b after a"."""
+    a, b, word = (q.a, q.b, "before") if rng.random() < 0.5 else (q.b, q.a, "after")
     verb = rng.choice(q.act)
-    return rng.choice((f"should I {verb} {a} {word} {b}", f"is it wise to {verb} {a} {word} {b}",
-                       f"{word} {b} , should I {verb} {a}", f"do most people {verb} {a} {word} {b}"))
+    return rng.choice(
+        (
+            f"should I {verb} {a} {word} {b}",
+            f"is it wise to {verb} {a} {word} {b}",
+            f"{word} {b} , should I {verb} {a}",
+            f"do most people {verb} {a} {word} {b}",
+        )
+    )
 
 
 def trip(rng, q):
     a, b, ride = q.a, q.b, q.act
-    return rng.choice((
-        f"how long does it take from {a} to {b} by {ride}",
-        f"how long does it take to {b} from {a} by {ride}",
-        f"how many hours is the {ride} trip from {a} to {b}",
-        f"by {ride} , when do I reach {b} if I leave {a}",
-        f"if I leave {a} by {ride} , how long until I reach {b}"))
+    return rng.choice(
+        (
+            f"how long does it take from {a} to {b} by {ride}",
+            f"how long does it take to {b} from {a} by {ride}",
+            f"how many hours is the {ride} trip from {a} to {b}",
+            f"by {ride} , when do I reach {b} if I leave {a}",
+            f"if I leave {a} by {ride} , how long until I reach {b}",
+        )
+    )
 
 
 def near_miss(rng, q):
     """A question that differs in one thing: mostly roles swapped, else another act, person, place or kind."""
-    if rng.random() < .20 or q.ask == "order":
+    if rng.random() < 0.20 or q.ask == "order":
         return replace(q, a=q.b, b=q.a)
     if q.ask == "compare":
         return replace(q, act=other(rng, [pair[0] for pair in MORE], q.act))
     if q.ask == "trip":
         return replace(q, act=other(rng, RIDES, q.act))
     change = rng.choice(("ask", "act", "a", "at"))
-    choices = {"ask": list(ASKS), "act": range(len(ACTS)), "at": PLACES,
-               "a": [person for person in range(len(PEOPLE)) if person != q.b]}
+    choices = {
+        "ask": list(ASKS),
+        "act": range(len(ACTS)),
+        "at": PLACES,
+        "a": [person for person in range(len(PEOPLE)) if person != q.b],
+    }
     return replace(q, **{change: other(rng, choices[change], getattr(q, change))})
 
 
@@ -125,12 +164,12 @@ def other(rng, choices, taken):
 def question_pair(rng):
     """(question, question, 1 if they ask the same)."""
     first = question(rng)
-    same = rng.random() < .45
+    same = rng.random() < 0.45
     return say_question(rng, first), say_question(rng, first if same else near_miss(rng, first)), int(same)
 
 
 # What a role earns if it agrees; 5 in all.
-WEIGHTS = {"who": 1.2, "look": .8, "deed": 1.2, "whom": 1.2, "where": .6}
+WEIGHTS = {"who": 1.2, "look": 0.8, "deed": 1.2, "whom": 1.2, "where": 0.6}
 
 
 @dataclass(frozen=True)
@@ -153,20 +192,24 @@ def caption(rng):
 def say_caption(rng, c):
     who, whom, look = (rng.choice(group) for group in (BEINGS[c.who], BEINGS[c.whom], LOOKS[c.look]))
     (doing, done), where = rng.choice(DEEDS[c.deed]).split(), rng.choice(SCENES[c.where])
-    form = rng.choice((
-        "a {look} {who} is {doing} a {whom} {where}", "a {whom} is being {done} by a {look} {who} {where}",
-        "{where} , a {look} {who} is {doing} a {whom}",
-        "{where} , a {whom} is being {done} by a {look} {who}",
-        "there is a {look} {who} {doing} a {whom} {where}"))
+    form = rng.choice(
+        (
+            "a {look} {who} is {doing} a {whom} {where}",
+            "a {whom} is being {done} by a {look} {who} {where}",
+            "{where} , a {look} {who} is {doing} a {whom}",
+            "{where} , a {whom} is being {done} by a {look} {who}",
+            "there is a {look} {who} {doing} a {whom} {where}",
+        )
+    )
     return finish(form.format(who=who, whom=whom, look=look, doing=doing, done=done, where=where)) + "."
 
 
 def alter(rng, c):
     """A caption near this one: roles swapped, some parts exchanged; now and then another scene altogether."""
     pick, fresh = rng.random(), caption(rng)
-    if pick < .16:
+    if pick < 0.16:
         c = replace(c, who=c.whom, whom=c.who)
-    if pick < .08:
+    if pick < 0.08:
         return fresh
     for part in rng.sample(list(WEIGHTS), rng.choice((0, 0, 1, 1, 2, 3, 4))):
         c = replace(c, **{part: getattr(fresh, part)})
@@ -182,5 +225,3 @@ def caption_pair(rng):
     first = caption(rng)
     second = alter(rng, first)
     return say_caption(rng, first), say_caption(rng, second), similarity(first, second)
-
-

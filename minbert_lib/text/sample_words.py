@@ -49,9 +49,13 @@ ADJECTIVES = {
         wretched appalling pathetic insulting miserable unwatchable abysmal repulsive ghastly embarrassing
     """),
 }
-VERBS = {2: words("loved adored treasured"), 1: words("liked enjoyed admired appreciated"),
-         0: words("watched finished saw"), -1: words("disliked regretted resented"),
-         -2: words("hated despised detested")}
+VERBS = {
+    2: words("loved adored treasured"),
+    1: words("liked enjoyed admired appreciated"),
+    0: words("watched finished saw"),
+    -1: words("disliked regretted resented"),
+    -2: words("hated despised detested"),
+}
 EVENTS = {
     2: phrases("""
         the audience cheered at the end / I wanted to see it again at once / I laughed until I cried / it
@@ -172,12 +176,15 @@ MORE = forms("""
     better | worse / cheaper | more expensive / faster | slower / older | newer / bigger | smaller /
     easier | harder / safer | more dangerous / stronger | weaker
 """)
-ORDERS = [[part.split() for part in row.split(":")] for row in phrases("""
+ORDERS = [
+    [part.split() for part in row.split(":")]
+    for row in phrases("""
     learn study : grammar spelling algebra geometry programming drawing Latin Greek /
     visit see : Egypt Japan Brazil Norway Mexico Kenya Greece Peru /
     clean wash : windows floors walls dishes curtains carpets /
     try taste : soup salad cheese bread rice fish
-""")]
+""")
+]
 
 # Captions: who (looking how) does what to whom, where.
 BEINGS = groups("""

@@ -90,8 +90,13 @@ MANIFEST = (
 )
 # fmt: on
 DATA = ("sst", "cfimdb", "qqp", "sts")
-ALIASES = {"data": DATA, "weights": ("mini", "base"), "all": (*DATA, "mini", "base"),
-           "minilm-l6-h384": ("mini",), "bert-base-uncased": ("base",)}
+ALIASES = {
+    "data": DATA,
+    "weights": ("mini", "base"),
+    "all": (*DATA, "mini", "base"),
+    "minilm-l6-h384": ("mini",),
+    "bert-base-uncased": ("base",),
+}
 
 
 def select(names=(), manifest=MANIFEST):

@@ -55,7 +55,9 @@ def table(address):
         mine = ", ".join(f"`{name}`" for name, exercise in EXERCISES.items() if exercise.where == number) or "–"
         cost = "; ".join(costs.get(script.stem, ())) or "–"
         link = f"https://colab.research.google.com/github/{address.removeprefix('https://github.com/')}/blob/main/notebooks/{script.stem}.ipynb"
-        lines.append(f"| {number} | [{title}](notebooks/{script.stem}.ipynb) | {mine} | {cost} | [![Open in Colab]({BADGE})]({link}) |")
+        lines.append(
+            f"| {number} | [{title}](notebooks/{script.stem}.ipynb) | {mine} | {cost} | [![Open in Colab]({BADGE})]({link}) |"
+        )
     return "\n".join(lines)
 
 

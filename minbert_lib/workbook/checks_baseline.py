@@ -1,5 +1,7 @@
 """Notebooks 00 and 04: accuracy, dropout, and the table of what was taken for what."""
 
+import functools
+
 import numpy as np
 import torch
 
@@ -45,10 +47,7 @@ def check_accuracy(answer):
         {"predictions": np.array([4]), "labels": np.array([4])},
         {"predictions": np.array([0, 4, 2]), "labels": np.array([1, 3, 4])},
     ]
-    mistakes = {
-        message: (lambda twist: lambda **case: accuracy_spec(**case, twist=twist))(twist)
-        for message, twist in ACCURACY_MISTAKES.items()
-    }
+    mistakes = {message: functools.partial(accuracy_spec, twist=twist) for message, twist in ACCURACY_MISTAKES.items()}
     return compare(answer, cases, accuracy_spec, mistakes)
 
 
@@ -146,7 +145,7 @@ def confusion_spec(predicted, labels, classes, twist=""):
 
 CONFUSION_MISTAKES = {
     "your table is turned: rows are the true classes, columns the predicted ones": "turned",
-    "every place counts once at most: numpy adds repeated places in `counts[labels, predicted] += 1` one time only; np.add.at or a loop is needed": "once",
+    "every place counts once at most: numpy adds repeated places in `counts[labels, predicted] += 1` one time only; use np.add.at or a loop": "once",
     "only the right answers are counted": "right",
     "only the errors are counted; the right answers belong on the diagonal": "wrong",
     "your rows are divided by their sums; plain counts are wanted": "rows",
@@ -167,10 +166,7 @@ def check_confusion(answer):
         counts = answer(predicted, labels, classes)
         return counts if counts is None else torch.as_tensor(np.asarray(counts, dtype=float))
 
-    mistakes = {
-        message: (lambda twist: lambda **case: confusion_spec(**case, twist=twist))(twist)
-        for message, twist in CONFUSION_MISTAKES.items()
-    }
+    mistakes = {message: functools.partial(confusion_spec, twist=twist) for message, twist in CONFUSION_MISTAKES.items()}
     return compare(called, cases, confusion_spec, mistakes, picture=lambda _: _confusion_picture(called, cases[0]))
 
 

@@ -84,7 +84,7 @@ def spec(number, twist=""):
 MISTAKES = {
     "your difference is b − a; a − b is wanted": "turned",
     "you draw other examples for b than for a: the same draw has to serve both, or what is hard for both does not cancel": "unpaired",
-    "nothing varies: you draw without replacement, so that every resample is the whole set (rng.integers, or choice with replace=True)": "permutation",
+    "nothing varies: you draw without replacement, so every resample is the whole set (rng.integers, or choice with replace=True)": "permutation",
     "you draw half as many examples as there are; a resample is as large as the set": "half",
     "predictions and labels are drawn apart: a prediction has to stay with its own label": "shuffled",
     "you always score accuracy: METRICS[metric] is wanted": "metric",
@@ -132,7 +132,9 @@ def _near(found, number, twist=""):
 
 
 def _ask(answer, case):
-    found = answer(*(case[name].copy() for name in ("a", "b", "labels")), metric=case["metric"], confidence=case["confidence"], seed=3)
+    found = answer(
+        *(case[name].copy() for name in ("a", "b", "labels")), metric=case["metric"], confidence=case["confidence"], seed=3
+    )
     missing = [name for name in ("difference", "low", "high", "p") if not hasattr(found, name)]
     if found is None:
         raise Wrong("it returns None: is a `return` missing?")

@@ -66,7 +66,11 @@ def check_what_moves(answer):
         after = dict(model.named_parameters())
         true = [name for name in before if not torch.equal(before[name], after[name])]
         if len(calls) != 1:
-            raise Wrong("step() is never called, so nothing can move" if not calls else f"step() is called {len(calls)} times; once is wanted")
+            raise Wrong(
+                "step() is never called, so nothing can move"
+                if not calls
+                else f"step() is called {len(calls)} times; once is wanted"
+            )
         if said is None:
             raise Wrong("it returns nothing; a list of names is wanted")
         if isinstance(said, (bool, int, str, dict)):
@@ -90,7 +94,9 @@ def _compare(said, true, model, what):
     if not said and what.startswith("one number, by"):
         raise Wrong(f"a change of {what.split()[-1]} in one number is overlooked: torch.equal, not nearly equal, not sums")
     if not said:
-        raise Wrong("you say that nothing moved: is your 'before' a copy? detach() and .data share the model's own memory; clone() does not")
+        raise Wrong(
+            "you say that nothing moved: is your 'before' a copy? detach() and .data share the model's own memory; clone() does not"
+        )
     if any(name in dict(model.named_buffers()) for name in said):
         raise Wrong("running means are among the names; they are buffers, no parameters: named_parameters() leaves them out")
     if set(said) == set(with_gradient):

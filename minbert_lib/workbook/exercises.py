@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (hints and equations are prose, and run over)
 """The exercises, in plain sight. Mechanism: `desk.py`; checks: `checks_*.py`.
 
 To add an exercise:
@@ -53,7 +52,8 @@ EXERCISES = {
             "01",
             3,
             30,
-            r"\mathrm{head}_h = \mathrm{attention}(q_h, k_h, v_h),\quad q = \text{query}(hidden),\ \dots\qquad [\mathrm{head}_1; \dots; \mathrm{head}_H]",
+            r"\mathrm{head}_h = \mathrm{attention}(q_h, k_h, v_h),\quad q = \text{query}(hidden),\ \dots\qquad "
+            r"[\mathrm{head}_1; \dots; \mathrm{head}_H]",
             (
                 "Attention takes any leading axes. So bring (B, L, D) to (B, H, L, d), attend once for all heads, and bring it back.",
                 "x.view(B, L, H, d).transpose(1, 2) splits, x.transpose(1, 2).reshape(B, L, D) merges. The mask (B, L) says which keys may "

@@ -1,4 +1,3 @@
-# ruff: noqa: E501  (hints and equations are prose, and run over)
 """The exercises of notebooks 05 to 10; how one is added stands in `exercises.py`."""
 
 from .checks_ensemble import check_average, check_greedy, check_held_out

@@ -51,9 +51,7 @@ def built(script):
     try:
         import jupytext
     except ImportError:
-        raise MinbertError(
-            "building a notebook needs jupytext: pip install jupytext (running one does not)"
-        ) from None
+        raise MinbertError("building a notebook needs jupytext: pip install jupytext (running one does not)") from None
     source = jupytext.reads(Path(script).read_text(encoding="utf-8"), fmt="py:percent")
     cells, taken = [], set()
     for cell in source.cells:
@@ -224,9 +222,7 @@ def lab(options=()):
         if not (mine / path.name).exists():
             live_copy(path, mine / path.name)
     first = min((path.name for path in mine.glob("*.ipynb")), default="")
-    print(
-        f"Your own copy of the notebooks: {mine} (to start one afresh, delete it there and call this again)"
-    )
+    print(f"Your own copy of the notebooks: {mine} (to start one afresh, delete it there and call this again)")
     # Jupyter makes a new token each time, asks for it, and prints the address that holds it.
     command = [
         sys.executable,
@@ -236,8 +232,6 @@ def lab(options=()):
         f"--ServerApp.root_dir={home.repo()}",
     ]
     command += [f"--LabApp.default_url=/lab/tree/mine/{first}", *QUIET]
-    if (
-        hasattr(os, "geteuid") and os.geteuid() == 0
-    ):  # in a container people are root; the server asks for it in words
+    if hasattr(os, "geteuid") and os.geteuid() == 0:  # in a container people are root; the server asks for it in words
         command += ["--allow-root"]
     return subprocess.run([*command, *options]).returncode

@@ -54,7 +54,9 @@ def _control(widgets, name, spec):
         if all(isinstance(number, int) for number in spec):
             return widgets.IntSlider(value=start, min=low, max=high, continuous_update=False, **label)
         step = (high - low) / 50
-        return widgets.FloatSlider(value=start, min=low, max=high, step=step, continuous_update=False, readout_format=".3g", **label)
+        return widgets.FloatSlider(
+            value=start, min=low, max=high, step=step, continuous_update=False, readout_format=".3g", **label
+        )
     if isinstance(spec, bool):
         return widgets.Checkbox(value=spec, **label)
     if isinstance(spec, list):

@@ -37,17 +37,13 @@ def look(record, task):
     try:
         predictions, known = facts.scored(record, task)
     except MinbertError as reason:
-        raise Missing(
-            f"{reason}; run `minbert train {record['name']} --scale {record['config']['scale']} --again`"
-        ) from reason
+        raise Missing(f"{reason}; run `minbert train {record['name']} --scale {record['config']['scale']} --again`") from reason
     return predictions, known["labels"] if TASKS[task].kind == "score" else known["labels"].astype(int), known
 
 
 def _caption(figure, record, task, note=""):
     rows = record["data"][f"dev/{task}"]["rows"]
-    who = (
-        f"{record['model']}; {record['name']}, seed {record['config']['seed']}; {TASKS[task].title} dev, {rows:,} rows."
-    )
+    who = f"{record['model']}; {record['name']}, seed {record['config']['seed']}; {TASKS[task].title} dev, {rows:,} rows."
     style.caption(figure, who + data_note([record]) + (f"\n{note}" if note else ""))
 
 
@@ -114,15 +110,11 @@ def distance(record=None, scale="mini"):
     over = {"frameon": True, "framealpha": 1, "edgecolor": "none"}  # legends stand on bars and lines here
     bars = left.bar(off.index, off["share"], color=style.BLUE)
     left.bar_label(bars, [f"{n}" for n in off["n"]], fontsize=8)
-    left.axvline(
-        said("S15", "largest distance")[1] + 0.5, color=style.BLACK, ls=":", lw=1.2, label="SerBERTus: none beyond"
-    )
+    left.axvline(said("S15", "largest distance")[1] + 0.5, color=style.BLACK, ls=":", lw=1.2, label="SerBERTus: none beyond")
     left.set(xlabel="classes between prediction and truth", ylabel="share of sentences", title="How far off")
     left.legend(fontsize=7.5, loc="upper right", **over)
     right.bar(range(5), near, color=style.ORANGE)
-    right.axhspan(
-        *said("M11", "errors in a neighbouring class"), color="#E4E4E4", zorder=0, label="SMARTCS, its five classes"
-    )
+    right.axhspan(*said("M11", "errors in a neighbouring class"), color="#E4E4E4", zorder=0, label="SMARTCS, its five classes")
     right.set_xticks(range(5), CLASSES["sst"])
     right.set(
         xlabel="true class",

@@ -27,6 +27,7 @@ PRINTED_SIZES = {"S10-multi": "multi", "S10-2": "2 layers"}  # SerBERTus' Table 
 
 def rows_of(names, fields, least, scale=None):
     """({name: runs that differ from the first system in `fields` only}, scale)."""
+
     def find(scale):
         runs = family(names[0], fields, scale, least)
         wanted = {name: records.rounded(system(name, scale).to_dict()) for name in names}
@@ -51,7 +52,9 @@ def sharing(scale=None):
         for axes, fact, unit in ((left, "parameters", 1e6), (middle, "seconds", 60)):
             x = [run[fact] / unit for run in runs]
             y = [of_task("mean")(run) for run in runs]
-            axes.plot(x, y, "o", color=colours[name], label=f"{SHARING[name]} ({runs[0]['config']['epochs']} epochs)".replace("\n", " "))
+            axes.plot(
+                x, y, "o", color=colours[name], label=f"{SHARING[name]} ({runs[0]['config']['epochs']} epochs)".replace("\n", " ")
+            )
     left.set(xlabel="parameters, millions", ylabel="mean of the three dev scores", title="Own runs: size")
     middle.set(xlabel="minutes of training", title="Own runs: time")
     printed = published.scores()
@@ -64,7 +67,9 @@ def sharing(scale=None):
     right.margins(y=0.12)
     figure.legend(*left.get_legend_handles_labels(), fontsize=7.5, loc="outside upper center", ncols=3)
     every = sum(rows.values(), [])
-    style.caption(figure, f"{told_of(every)}\nRight: best epoch of each task by itself (its Table 6), one run each; sizes by arithmetic.")
+    style.caption(
+        figure, f"{told_of(every)}\nRight: best epoch of each task by itself (its Table 6), one run each; sizes by arithmetic."
+    )
     style.name_points(right, [label.replace("\n", " ") for label in SHARING.values()], sizes, means, 6.5)
     return figure
 
@@ -78,7 +83,13 @@ def strip(rows, labels, tasks, height=3.0, printed=True, scale="mini", note=""):
     for axes, task in zip(panels, tasks):
         for y, (name, runs) in enumerate(rows.items()):
             values = np.array([of_task(task)(run) for run in runs], dtype=float)
-            axes.plot(values, y + np.linspace(-0.12, 0.12, len(values)) * (len(values) > 1), "o", color=style.TASK_COLOUR[task], alpha=0.75)
+            axes.plot(
+                values,
+                y + np.linspace(-0.12, 0.12, len(values)) * (len(values) > 1),
+                "o",
+                color=style.TASK_COLOUR[task],
+                alpha=0.75,
+            )
             axes.plot([values.mean()] * 2, [y - 0.28, y + 0.28], color=style.TASK_COLOUR[task], lw=2)
             said = table[(table["run"] == name) & table[task].notna()]
             if printed and scale != "tiny" and not said.empty:
@@ -152,6 +163,7 @@ def samplings(scale=None):
 
 def score_and_cost(scale=None):
     """Every three-task system that is recorded: mean score against minutes of training."""
+
     def find(scale):
         found = [r for r in records.load_all(scale=scale) if r["name"] in SYSTEMS and r["scores"].get("mean") is not None]
         if len({run["name"] for run in found}) < 5:
@@ -168,11 +180,19 @@ def score_and_cost(scale=None):
         colour = style.COLOURS["BECSPMW".find(name[0]) % 7]
         axes.plot(x, y, "o", color=colour, ms=3 + 0.5 * np.sqrt(np.mean([run["parameters"] for run in mine]) / 1e6))
         places.append((x, y))
-    axes.set(xscale="log", xlabel="minutes of training", ylabel="mean of the three dev scores", title="Score beside cost (larger dot: more parameters)")
+    axes.set(
+        xscale="log",
+        xlabel="minutes of training",
+        ylabel="mean of the three dev scores",
+        title="Score beside cost (larger dot: more parameters)",
+    )
     for which in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
         which("{x:.3g}")
     axes.tick_params(axis="x", which="both", labelsize=7.5)
-    style.caption(figure, f"{runs[0]['model']}. {len(runs)} runs of {len(names)} systems; a dot is the mean over all of a system's recorded runs.")
+    style.caption(
+        figure,
+        f"{runs[0]['model']}. {len(runs)} runs of {len(names)} systems; a dot is the mean over all of a system's recorded runs.",
+    )
     style.name_points(axes, names, *zip(*places))
     return figure
 
@@ -180,13 +200,23 @@ def score_and_cost(scale=None):
 def sizes():
     """Parameters of BERT-base's architectures by arithmetic, beside the sizes that SerBERTus prints."""
     printed = published.scores()
-    printed = printed[(printed["row"] == "S14") & (printed["split"] == "dev") & printed["parameters"].notna()].set_index("variant")["parameters"]
-    own = {f"own_layers = {k}" if k else "one for all": cost.parameters(SYSTEMS["S10-multi"].with_(own_layers=k)) for k in (0, 2, 3, 4, 6)}
+    printed = printed[(printed["row"] == "S14") & (printed["split"] == "dev") & printed["parameters"].notna()].set_index(
+        "variant"
+    )["parameters"]
+    own = {
+        f"own_layers = {k}" if k else "one for all": cost.parameters(SYSTEMS["S10-multi"].with_(own_layers=k))
+        for k in (0, 2, 3, 4, 6)
+    }
     own["one per task"] = cost.parameters(SYSTEMS["S10-triple"])
     own["for all + per task"] = cost.parameters(SYSTEMS["S10-multi+triple"])
     one, two = own["one for all"], own["own_layers = 2"]
     own["best of each: two of own_\nlayers = 2, one of one BERT"] = 2 * two + one
-    said = dict(zip(("one for all", "own_layers = 2", "own_layers = 3", list(own)[-1]), (printed[k] for k in ("multi", "2 layers", "3 layers", "best of each"))))
+    said = dict(
+        zip(
+            ("one for all", "own_layers = 2", "own_layers = 3", list(own)[-1]),
+            (printed[k] for k in ("multi", "2 layers", "3 layers", "best of each")),
+        )
+    )
     figure = Figure(figsize=(style.WIDE, 3.3), layout="constrained")
     axes = figure.subplots()
     for y, (label, count) in enumerate(own.items()):
@@ -196,7 +226,12 @@ def sizes():
             axes.plot(said[label] / 1e6, y, **style.PUBLISHED)
             axes.text(count / 1e6 + 62, y, f"printed: {said[label] / 1e6:.0f}", va="center", fontsize=8)
     axes.set_yticks(range(len(own)), list(own))
-    axes.set(ylim=(len(own) - 0.5, -0.5), xlabel="million parameters, heads included", title="BERT-base for SST, QQP and STS", xlim=(0, 560))
+    axes.set(
+        ylim=(len(own) - 0.5, -0.5),
+        xlabel="million parameters, heads included",
+        title="BERT-base for SST, QQP and STS",
+        xlim=(0, 560),
+    )
     axes.grid(axis="y", visible=False)
     style.caption(figure, "Bars: counted on models without numbers. Diamonds: SerBERTus, Table 7.")
     return figure

@@ -28,7 +28,9 @@ def group(name, scale="mini"):
 def sources(groups):
     """For a caption: which model and data, how many seeds, trained how long."""
     one = groups[0][0]
-    seeds = ", ".join(f"{part[0]['name']}: {len(part)} seed{'s' * (len(part) > 1)}, {part[0]['config']['epochs']} epochs" for part in groups)
+    seeds = ", ".join(
+        f"{part[0]['name']}: {len(part)} seed{'s' * (len(part) > 1)}, {part[0]['config']['epochs']} epochs" for part in groups
+    )
     return f"{one['model']}. {seeds}."
 
 
@@ -81,7 +83,10 @@ def beside_published(scale="mini"):
     axes.set(ylabel="dev accuracy", xlim=(-0.5, 3.75), title="Own runs (dots) and published numbers (diamonds)")
     rows = {part[0]["data"][key]["rows"] for part in groups for key in part[0]["data"] if key.startswith("dev/")}
     sizes = " and ".join(str(n) for n in sorted(rows, reverse=True))
-    style.caption(figure, sources(groups) + f"\nBars: 95 % interval of the mean by the dev sets' {sizes} rows alone. Diamonds: BERT-base.{beside}")
+    style.caption(
+        figure,
+        sources(groups) + f"\nBars: 95 % interval of the mean by the dev sets' {sizes} rows alone. Diamonds: BERT-base.{beside}",
+    )
     return figure
 
 
@@ -106,9 +111,21 @@ def learning_rate(scale="mini"):
     axes = figure.subplots()
     means = [np.mean([run["scores"]["sst"] for run in runs if run["config"]["lr"] == rate]) for rate in rates]
     axes.plot(rates, means, color=style.BLUE, label="mean over seeds")
-    axes.plot([run["config"]["lr"] for run in runs], [run["scores"]["sst"] for run in runs], "o", color=style.BLUE, alpha=0.6, label="one run")
+    axes.plot(
+        [run["config"]["lr"] for run in runs],
+        [run["scores"]["sst"] for run in runs],
+        "o",
+        color=style.BLUE,
+        alpha=0.6,
+        label="one run",
+    )
     axes.axhline(probes_commonest(scale), color=style.GREY, ls=":", label="always the commonest class")
-    axes.set(xscale="log", xlabel="highest learning rate", ylabel="SST dev accuracy", title="Too small learns slowly, too large does harm")
+    axes.set(
+        xscale="log",
+        xlabel="highest learning rate",
+        ylabel="SST dev accuracy",
+        title="Too small learns slowly, too large does harm",
+    )
     axes.legend()
     style.caption(figure, f"{main[0]['model']}. {len(runs)} runs, {main[0]['config']['epochs']} epochs, all else as in C2.")
     return figure

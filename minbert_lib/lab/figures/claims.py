@@ -45,9 +45,7 @@ def recomputed():
 def intervals():
     """Every published SST dev score with the interval that 1,101 sentences allow."""
     table = published.intervals()
-    table = table[(table["split"] == "dev") & table["sst"].notna() & (table["run"] != "")].drop_duplicates(
-        ["report", "run"]
-    )
+    table = table[(table["split"] == "dev") & table["sst"].notna() & (table["run"] != "")].drop_duplicates(["report", "run"])
     table = table.sort_values(["report", "sst"])
     figure = Figure(figsize=(style.WIDE, 4.2), layout="constrained")
     axes = figure.subplots()
@@ -72,7 +70,9 @@ def dev_and_test():
     both = table[table["split"] == "test"].merge(table[table["split"] == "dev"], on="key", suffixes=("_test", "_dev"))
     figure = Figure(figsize=(style.WIDE, 0.34 * len(both) + 1.6), layout="constrained")
     for axes, task in zip(figure.subplots(1, 3, sharey=True), published.PARTS):
-        score, low, high = ({split: both[f"{task}{end}_{split}"] * 100 for split in ("dev", "test")} for end in ("", "_low", "_high"))
+        score, low, high = (
+            {split: both[f"{task}{end}_{split}"] * 100 for split in ("dev", "test")} for end in ("", "_low", "_high")
+        )
         gap = score["test"] - score["dev"]
         down = np.hypot(score["test"] - low["test"], high["dev"] - score["dev"])  # of a difference of two independent scores
         up = np.hypot(high["test"] - score["test"], score["dev"] - low["dev"])
@@ -83,9 +83,16 @@ def dev_and_test():
         axes.set_xlabel("test − dev, points", fontsize=8.5)
     axes.set_yticks(range(len(both)), both["key"], fontsize=8)
     axes.set_ylim(len(both) - 0.5, -0.5)
-    sizes = "; ".join(f"{task.upper()} {published.SIZES['dev'][task]:,} and {published.SIZES['test'][task]:,}" for task in published.PARTS)
-    note = f"Published scores of BERT-base; bars: 95 % interval of the difference, from the sizes of dev and test alone ({sizes})."
-    style.caption(figure, note + " No run is involved: the test labels are not public, so own systems have predictions for test and no scores.")
+    sizes = "; ".join(
+        f"{task.upper()} {published.SIZES['dev'][task]:,} and {published.SIZES['test'][task]:,}" for task in published.PARTS
+    )
+    note = (
+        f"Published scores of BERT-base; bars: 95 % interval of the difference, from the sizes of dev and test alone ({sizes})."
+    )
+    style.caption(
+        figure,
+        note + " No run is involved: the test labels are not public, so own systems have predictions for test and no scores.",
+    )
     return figure
 
 

@@ -30,7 +30,9 @@ def the_path():
     axes.axis("off")
     for x, (name, inside, shape, notebook) in enumerate(STATIONS):
         learned = name in ("embeddings", "layers × N", "head")
-        box = dict(boxstyle="round,pad=0.35", fc="#DCEBF7" if learned else "white", ec=style.BLUE if learned else "#666666", lw=1.3)
+        box = dict(
+            boxstyle="round,pad=0.35", fc="#DCEBF7" if learned else "white", ec=style.BLUE if learned else "#666666", lw=1.3
+        )
         axes.text(x, 0.42, name, ha="center", va="center", fontsize=10, weight="bold", bbox=box)
         axes.text(x, 0.02, inside, ha="center", va="center", fontsize=7.8)
         axes.text(x, -0.32, f"{shape}\nnotebook {notebook}", ha="center", va="center", fontsize=7.3, color="#555555")
@@ -44,10 +46,22 @@ def the_path():
     return figure
 
 
-def walk(optimizer=AdamW, surface="valley", steps=100, lr=0.1, beta1=0.9, beta2=0.999, correct_bias=True, decay=0.0,
-         decay_as="decoupled", noise=0.0):
+def walk(
+    optimizer=AdamW,
+    surface="valley",
+    steps=100,
+    lr=0.1,
+    beta1=0.9,
+    beta2=0.999,
+    correct_bias=True,
+    decay=0.0,
+    decay_as="decoupled",
+    noise=0.0,
+):
     """An optimiser's path over a surface, and the loss along it."""
-    settings = dict(lr=lr, betas=(beta1, beta2), correct_bias=correct_bias, weight_decay=decay if decay_as == "decoupled" else 0.0)
+    settings = dict(
+        lr=lr, betas=(beta1, beta2), correct_bias=correct_bias, weight_decay=decay if decay_as == "decoupled" else 0.0
+    )
     l2 = decay if decay_as == "L2" else 0.0
     path = descend(lambda params: optimizer(params, **settings), surface, steps, noise, l2)
     figure = Figure(figsize=(8.2, 3.1), layout="none")  # a layout engine would take longer than all the rest
@@ -78,7 +92,9 @@ def schedules(total=1000, warmup=0.1, shown=SCHEDULES):
         if kind in shown:
             axes.plot([schedule(kind, step, total, warmup) for step in range(total)], line, label=kind)
     axes.axvspan(0, total * warmup, color="#EEEEEE", zorder=0)
-    axes.set(xlabel="step", ylabel="factor on the rate", ylim=(-0.03, 1.08), title=f"Schedules with a warm-up of {warmup:.0%} (shaded)")
+    axes.set(
+        xlabel="step", ylabel="factor on the rate", ylim=(-0.03, 1.08), title=f"Schedules with a warm-up of {warmup:.0%} (shaded)"
+    )
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
@@ -97,6 +113,12 @@ def eps_effect(eps=1e-6, betas=(0.9, 0.999), steps=3000):
         right.plot(t, size / (size + eps / root), line, color=style.BLUE)
         right.plot(t, torch.full_like(t, size / (size + eps)), line, color=style.ORANGE)
         right.plot([], [], line, color="#666666", label=f"|g| = {size:g}")
-    right.set(xscale="log", ylim=(-0.02, 1.05), xlabel="step t", ylabel="share of a full step", title=f"A constant gradient g, eps = {eps:g}")
+    right.set(
+        xscale="log",
+        ylim=(-0.02, 1.05),
+        xlabel="step t",
+        ylabel="share of a full step",
+        title=f"A constant gradient g, eps = {eps:g}",
+    )
     right.legend(loc="lower right", bbox_to_anchor=(1.0, 0.03), fontsize=7.5)
     return figure

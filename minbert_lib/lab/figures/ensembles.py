@@ -18,7 +18,13 @@ from .vary import command
 
 LEAST = 3  # candidates, for a picture of choosing
 HEADLINES = {"EKJ": "E3", "SBRRT": "B4", "Siamese": "P6", "SMARTCS": "M6"}  # the other four reports' own best
-TABLE7 = (("multi", -1), ("2 own layers", 1), ("3 own layers", -1), ("best per task", -1), ("big ensemble", -1))  # its lines; label's side
+TABLE7 = (
+    ("multi", -1),
+    ("2 own layers", 1),
+    ("3 own layers", -1),
+    ("best per task", -1),
+    ("big ensemble", -1),
+)  # its lines; label's side
 WAYS = {
     "single model": (style.BLUE, "o"),
     "shared lower layers": (style.GREEN, "s"),
@@ -30,6 +36,7 @@ WAYS = {
 
 def pools(scale=None, tasks=THREE, least=LEAST):
     """{task: its candidates} at the largest scale that has enough of them for one task at least."""
+
     def find(scale):
         known = records.load_all(scale=scale)
         found = {task: members.pool(task, known) for task in tasks}
@@ -54,9 +61,13 @@ def more_members(scale=None):
         axes.plot(k, usual, color=style.ORANGE, label="greedy, scored where it was chosen")
         axes.plot(k, honest, color=style.BLUE, label="greedy, scored where it was not")
         axes.plot(k, at_random(pool), color=style.GREY, ls="--", label="drawn at random, mean of 20 draws")
-        axes.plot([1] * len(k), [pool.score([i]) for i in range(len(k))], "o", color=style.BLACK, alpha=0.25, label="each by itself")
+        axes.plot(
+            [1] * len(k), [pool.score([i]) for i in range(len(k))], "o", color=style.BLACK, alpha=0.25, label="each by itself"
+        )
         axes.axvline(stop, color=style.ORANGE, lw=0.9, ls=":")
-        axes.annotate("greedy\nstops", (stop, axes.get_ylim()[0]), (3, 3), textcoords="offset points", fontsize=7.5, color="#8a5f00")
+        axes.annotate(
+            "greedy\nstops", (stop, axes.get_ylim()[0]), (3, 3), textcoords="offset points", fontsize=7.5, color="#8a5f00"
+        )
         axes.set(xlabel="members averaged", ylabel=style.TASK_NAME[task])
         axes.xaxis.get_major_locator().set_params(integer=True)
     figure.legend(*panels[0].get_legend_handles_labels(), fontsize=7.5, loc="outside upper left", ncols=2)
@@ -79,19 +90,27 @@ def optimism(scale=None, draws=12):
     for size in sizes:
         for _ in range(draws if size < len(pool.runs) else 1):
             chosen = rng.permutation(len(pool.runs))[:size]
-            found = cross_validated_greedy([pool.predictions[i] for i in chosen], pool.labels, score_of(pool.task), seed=int(rng.integers(99)))
+            found = cross_validated_greedy(
+                [pool.predictions[i] for i in chosen], pool.labels, score_of(pool.task), seed=int(rng.integers(99))
+            )
             rows.append((size, found.usual, found.honest))
     size, usual, honest = np.array(rows).T
     figure = Figure(figsize=(6.4, 3.1), layout="constrained")
     axes = figure.subplots()
     mean = lambda values: [values[size == s].mean() for s in sizes]
-    for values, colour, label in ((usual, style.ORANGE, "scored where it was chosen"), (honest, style.BLUE, "scored where it was not")):
+    for values, colour, label in (
+        (usual, style.ORANGE, "scored where it was chosen"),
+        (honest, style.BLUE, "scored where it was not"),
+    ):
         axes.plot(size, values, "o", color=colour, alpha=0.25)
         axes.plot(sizes, mean(values), color=colour, label=label)
     axes.fill_between(sizes, mean(honest), mean(usual), color=style.ORANGE, alpha=0.12, lw=0)
     axes.set(xlabel="candidates to choose from", ylabel=style.TASK_NAME["sst"], xticks=sizes, title="The choice flatters itself")
     axes.legend(fontsize=8)
-    style.caption(figure, f"{_told({'sst': pool})} Fine-tuned ones. A dot is a random set of candidates, a line their mean; greedy addition, 5 folds.")
+    style.caption(
+        figure,
+        f"{_told({'sst': pool})} Fine-tuned ones. A dot is a random set of candidates, a line their mean; greedy addition, 5 folds.",
+    )
     return figure
 
 
@@ -193,7 +212,15 @@ def score_and_cost(scale=None):
     for name, row in rows.items():
         colour, marker = WAYS[name]
         for axes, x in ((left, row["parameters"] / 1e6), (right, row["seconds"] / 60)):
-            axes.plot(x, row["mean"], marker, color=colour, ms=9, mfc=colour if marker != "s" else "none", label=f"{name} ({row['models']})")
+            axes.plot(
+                x,
+                row["mean"],
+                marker,
+                color=colour,
+                ms=9,
+                mfc=colour if marker != "s" else "none",
+                label=f"{name} ({row['models']})",
+            )
     printed = _published()
     floor = sorted([mean for _, _, mean, _ in printed] + [row["mean"] for row in rows.values()])[1] - 0.012  # one lies far below
     for name, size, mean, side in printed:

@@ -23,9 +23,7 @@ def families(known, axis):
     groups = {}
     for run in known:
         groups.setdefault((run["name"], rest(run["config"], (axis,))), []).append(run)
-    several = [
-        runs for runs in groups.values() if len({json.dumps(run["config"][axis], sort_keys=True) for run in runs}) > 1
-    ]
+    several = [runs for runs in groups.values() if len({json.dumps(run["config"][axis], sort_keys=True) for run in runs}) > 1]
     return sorted(several, key=lambda runs: (-len(runs), runs[0]["name"], runs[0]["key"]))
 
 
@@ -50,19 +48,13 @@ def explore_runs(known, axis, score="sst", most=4):
         x = np.array([values.index(run["config"][axis]) for run in runs])
         y = np.array([run["scores"][score] for run in runs])
         at = np.unique(x)
-        left.plot(
-            at, [y[x == place].mean() for place in at], color=colour, label=f"{runs[0]['name']} ({len(runs)} runs)"
-        )
+        left.plot(at, [y[x == place].mean() for place in at], color=colour, label=f"{runs[0]['name']} ({len(runs)} runs)")
         left.plot(x, y, "o", color=colour, alpha=0.6)
         for run in sorted(runs, key=lambda run: -run["scores"][score])[: 16 // len(shown)]:
             config = run["config"]
-            text = (
-                f"{run['scores'][score]:.4f}  {axis} {config[axis]}, seed {config['seed']}, {config['epochs']} epochs"
-            )
+            text = f"{run['scores'][score]:.4f}  {axis} {config[axis]}, seed {config['seed']}, {config['epochs']} epochs"
             lines.append((colour, f"{text}, best {run['best_epoch']}"))
-    left.set_xticks(
-        range(len(values)), [str(value)[:14] for value in values], fontsize=8, rotation=20 if len(values) > 5 else 0
-    )
+    left.set_xticks(range(len(values)), [str(value)[:14] for value in values], fontsize=8, rotation=20 if len(values) > 5 else 0)
     left.set(xlabel=axis, ylabel=style.TASK_NAME.get(score, score), title="Lines join means over seeds")
     if shown:
         left.legend(fontsize=7.5)

@@ -61,7 +61,9 @@ def _way(pretrain):
 def _said():
     table = published.table("said")
     lines = table[(table["row"] == "S13")]
-    parts = "; ".join(f"{quantity}: {high:,.0f} ({words})" for quantity, high, words in zip(lines["quantity"], lines["high"], lines["words"]))
+    parts = "; ".join(
+        f"{quantity}: {high:,.0f} ({words})" for quantity, high, words in zip(lines["quantity"], lines["high"], lines["words"])
+    )
     return f"SerBERTus (BERT-base) says: {parts}."
 
 
@@ -84,9 +86,16 @@ def four_for_one():
             changed = text not in SENT_AND_BACK
             box = dict(boxstyle="round,pad=0.35", fc=style.ORANGE if changed else style.SKY, alpha=0.35, ec="none")
             axes.text(x, y, f"{names.split()[changed]}:  {text}", ha=side, va="center", fontsize=9, bbox=box)
-    axes.set(xlim=(0, 2.3), ylim=(len(four) - 0.4, -0.6), title=f"One STS pair becomes four: {PAIRS_OF_STS:,} → {len(four) * PAIRS_OF_STS:,}")
+    axes.set(
+        xlim=(0, 2.3),
+        ylim=(len(four) - 0.4, -0.6),
+        title=f"One STS pair becomes four: {PAIRS_OF_STS:,} → {len(four) * PAIRS_OF_STS:,}",
+    )
     axes.axis("off")
-    style.caption(figure, "Orange: translated into Chinese and back. All four keep the label. Example and counts: Siamese, sections 4.1 and 5.")
+    style.caption(
+        figure,
+        "Orange: translated into Chinese and back. All four keep the label. Example and counts: Siamese, sections 4.1 and 5.",
+    )
     return figure
 
 

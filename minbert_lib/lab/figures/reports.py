@@ -43,8 +43,7 @@ def ladder(names, scores, report, source, title, scale="mini"):
     figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
     style.caption(
         figure,
-        _about(groups, scale)
-        + f"\nDiamonds: {of_report(report)} {source} (BERT-base), dev; means recomputed from their parts.",
+        _about(groups, scale) + f"\nDiamonds: {of_report(report)} {source} (BERT-base), dev; means recomputed from their parts.",
     )
     return figure
 
@@ -95,9 +94,7 @@ def sbrrt(scale="mini"):
 
 def smartcs(scale="mini"):
     """SMARTCS' Figures 2 and 8: M1 to M9."""
-    return ladder(
-        SMARTCS, ("sst", "qqp", "sts", "mean_norm"), "SMARTCS", "Figures 2 and 8", "SMARTCS' systems (M1–M9)", scale
-    )
+    return ladder(SMARTCS, ("sst", "qqp", "sts", "mean_norm"), "SMARTCS", "Figures 2 and 8", "SMARTCS' systems (M1–M9)", scale)
 
 
 def smartcs_times(scale="mini"):
@@ -114,9 +111,7 @@ def smartcs_times(scale="mini"):
     printed(axes, range(len(names)), table["time"] / table["time"].iloc[0], label="SMARTCS (BERT-base, GPU)")
     for place, name in enumerate(names):
         mine = [epoch(run) / base for run in groups[name]]
-        axes.plot(
-            [place - 0.15] * len(mine), mine, "o", color=style.BLUE, alpha=0.6, label=None if place else "own runs"
-        )
+        axes.plot([place - 0.15] * len(mine), mine, "o", color=style.BLUE, alpha=0.6, label=None if place else "own runs")
     axes.set_xticks(range(len(names)), [f"{name}" for name in names])
     axes.set(ylabel="time of an epoch / M1's", ylim=(0, 1.1 * axes.get_ylim()[1]), title="What SMART, Bregman and annealing cost")
     axes.legend(fontsize=7.5)
@@ -135,9 +130,7 @@ def learning_rate_two_tasks(scale="mini"):
         rates(axes, {round(x, 12) for line in axes.lines for x in line.get_xdata()})
     style.caption(
         figure,
-        lines_of(
-            *notes, "Diamonds: SMARTCS' Figure 6 (BERT-base), one run each; an interval of SST alone is ± 3 points."
-        ),
+        lines_of(*notes, "Diamonds: SMARTCS' Figure 6 (BERT-base), one run each; an interval of SST alone is ± 3 points."),
     )
     return figure
 
@@ -154,16 +147,12 @@ def batch_sizes(scale="mini"):
         printed(axes, range(len(table)), table[score])
         x, y = [triples.index(of_run(run)) for run in runs or ()], [of_task(score)(run) for run in runs or ()]
         axes.plot(x, y, "o", color=style.TASK_COLOUR.get(score, style.BLACK), alpha=0.6, label="own runs")
-        axes.set_xticks(
-            range(len(triples)), ["/".join(map(str, triple)) for triple in triples], rotation=70, fontsize=7
-        )
+        axes.set_xticks(range(len(triples)), ["/".join(map(str, triple)) for triple in triples], rotation=70, fontsize=7)
         axes.set_xlim(-0.5, len(triples) - 0.5)
         axes.set_title({"mean_norm": "mean (r as (r+1)/2)"}.get(score, style.TASK_NAME.get(score)), fontsize=9)
     panels[0].set_ylabel("dev score")
     own = told(runs, "M10", ("batch_size",), scale) if runs else reason
-    style.caption(
-        figure, lines_of(own, "x: batch of QQP/SST/STS. Diamonds: SMARTCS' Figure 7 (BERT-base), one run each.")
-    )
+    style.caption(figure, lines_of(own, "x: batch of QQP/SST/STS. Diamonds: SMARTCS' Figure 7 (BERT-base), one run each."))
     return figure
 
 

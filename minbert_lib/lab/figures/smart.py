@@ -1,7 +1,7 @@
 """Figures of notebook 06: what SMART smooths, what everyone ran in its name, its weight, and what it costs.
 
-Notable choices: the toy's picture is a function of its settings alone, so the slider and the committed picture are the same. What a form of SMART does to a
-trained model is read from data/effect, measured by `lab/effect.py`; scores are read from records.
+Notable choices: the toy's picture is a function of its settings alone, so the slider and the committed picture are the same. What a
+form of SMART does to a trained model is read from data/effect, measured by `lab/effect.py`; scores are read from records.
 """
 
 from functools import cache
@@ -38,7 +38,16 @@ def boundary(eps=0.3, weight=5.0, K=1):
     figure = Figure(figsize=(7.2, 3.6), layout="none")  # a layout engine would take longer than all the rest
     figure.subplots_adjust(left=0.085, right=0.99, bottom=0.13, top=0.91, wspace=0.1)
     for axes, (p, seen), λ in zip(figure.subplots(1, 2, sharey=True), (_plain(), _seen(smooth, points, labels)), (0.0, weight)):
-        axes.imshow(p, extent=[-REACH, REACH] * 2, origin="lower", cmap="PuOr", vmin=-0.5, vmax=1.5, interpolation="bilinear", aspect="auto")
+        axes.imshow(
+            p,
+            extent=[-REACH, REACH] * 2,
+            origin="lower",
+            cmap="PuOr",
+            vmin=-0.5,
+            vmax=1.5,
+            interpolation="bilinear",
+            aspect="auto",
+        )
         axes.contour(p, levels=[0.5], extent=[-REACH, REACH] * 2, colors="k", linewidths=1.4)
         _points(axes, points, labels, eps if λ else 0.0)
         axes.set_title(f"λ = {λ:.3g}: {seen}", fontsize=9.5)
@@ -75,7 +84,10 @@ def detective(found):
     forms = list(dict.fromkeys(row["form"] for row in rows))
     figure = Figure(figsize=(style.WIDE, 6.4), layout="constrained")
     (a, b), (c, d) = figure.subplots(2, 2)
-    for ascent, colour, mark, label in ((True, style.RED, "o", "with its ascent step"), (False, style.BLUE, "s", "random noise of that size")):
+    for ascent, colour, mark, label in (
+        (True, style.RED, "o", "with its ascent step"),
+        (False, style.BLUE, "s", "random noise of that size"),
+    ):
         mine = {row["form"]: row for row in rows if row["ascent"] == ascent}
         pick = lambda key, mine=mine: [mine[form][key] for form in forms]
         shift = -0.08 if ascent else 0.08
@@ -94,9 +106,16 @@ def detective(found):
     d.set(yscale="log", ylabel="‖∇R‖ / ‖∇ task loss‖", title="How hard does R pull, at λ = 1?")
     d.axhline(1, color=style.GREY, ls=":", lw=1)
     for axes in (a, b, c, d):
-        axes.set_xticks(range(len(forms)), [name_of(form).replace(" ", "\n", 1) if form == effect.PUBLIC else f"{form:g}" for form in forms], fontsize=8)
+        axes.set_xticks(
+            range(len(forms)),
+            [name_of(form).replace(" ", "\n", 1) if form == effect.PUBLIC else f"{form:g}" for form in forms],
+            fontsize=8,
+        )
         axes.set_xlabel("ε, with σ = ε and η = 100 ε")
-    style.caption(figure, f"{found['title']}, {found['trained']} (dev {found['accuracy']:.3f}); {found['sentences']} dev sentences of SST, K = 1, no dropout.")
+    style.caption(
+        figure,
+        f"{found['title']}, {found['trained']} (dev {found['accuracy']:.3f}); {found['sentences']} dev sentences of SST, K = 1, no dropout.",
+    )
     return figure
 
 
@@ -127,7 +146,9 @@ def weight(scale="mini"):
     for axes in (left, right):
         axes.legend(fontsize=7.5)
     one = "An interval of one run alone is ± .03. Public form (divide by the norm)."
-    style.caption(figure, told(runs, "S8", ("smart",), scale) + f" {one}\nDiamonds: SerBERTus, section 4.3.5; it prints no scores.")
+    style.caption(
+        figure, told(runs, "S8", ("smart",), scale) + f" {one}\nDiamonds: SerBERTus, section 4.3.5; it prints no scores."
+    )
     return figure
 
 
@@ -150,9 +171,13 @@ def forms(scale="mini"):
         scores = np.array([run["scores"]["sst"] for run in mine])
         axes.plot(scores, y, "o", color=colour, alpha=0.45, ms=4)
         for at in sorted(set(y)):
-            axes.plot(scores[np.equal(y, at)].mean(), at, "d", color=colour, label=f"λ = {value:g}, mean" if at == min(y) else None)
+            axes.plot(
+                scores[np.equal(y, at)].mean(), at, "d", color=colour, label=f"λ = {value:g}, mean" if at == min(y) else None
+            )
     if plain:
-        axes.axvspan(min(plain), max(plain), color="#E4E4E4", zorder=0, label=f"no SMART, {len(plain)} seed{'s' * (len(plain) > 1)}")
+        axes.axvspan(
+            min(plain), max(plain), color="#E4E4E4", zorder=0, label=f"no SMART, {len(plain)} seed{'s' * (len(plain) > 1)}"
+        )
         axes.axvline(np.mean(plain), color=style.GREY, lw=1)
     every = [*plain, *(run["scores"]["sst"] for run in runs)]
     room = max(0.005, 0.03 - np.ptp(every) / 2)  # never wider drawn than the interval of one run
@@ -179,14 +204,25 @@ def updates_a_second(scale="mini"):
     if absent := [name for name in names if not groups[name]]:
         raise Missing(f"run `{command(absent[0], scale)}`")
     table = published.scores()
-    table = table[(table["report"] == "SBRRT") & (table["split"] == "dev") & table["run"].isin(names)].set_index("run").loc[list(names)]
+    table = (
+        table[(table["report"] == "SBRRT") & (table["split"] == "dev") & table["run"].isin(names)]
+        .set_index("run")
+        .loc[list(names)]
+    )
     figure = Figure(figsize=(style.WIDE, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     base = np.mean([run["steps_per_second"] for run in groups["B1"]])
     for place, name in enumerate(names):
         mine = [run["steps_per_second"] for run in groups[name]]
         words = [run["tokens_per_second"] for run in groups[name]]
-        left.plot([place - 0.12] * len(mine), np.divide(mine, base), "o", color=style.BLUE, alpha=0.7, label=None if place else "own runs")
+        left.plot(
+            [place - 0.12] * len(mine),
+            np.divide(mine, base),
+            "o",
+            color=style.BLUE,
+            alpha=0.7,
+            label=None if place else "own runs",
+        )
         right.plot([place] * len(words), words, "o", color=style.BLUE, alpha=0.7)
     printed(left, np.arange(len(names)) + 0.12, table["time"] / table["time"].iloc[0], label="SBRRT (BERT-base, GPU)")
     left.set(ylabel="updates a second / B1's", ylim=(0, None), title="SBRRT's column, relative to B1")
@@ -195,7 +231,10 @@ def updates_a_second(scale="mini"):
         axes.set_xticks(range(len(names)), ["B1\nSST only", "B2\n+ SMART,\nBregman", "B3\nround robin", "B4\nall"], fontsize=8)
     left.legend(fontsize=7.5)
     about = f"{groups['B1'][0]['model']}, {groups['B1'][0]['device']}; runs: {', '.join(f'{name} {len(groups[name])}' for name in names)}."
-    style.caption(figure, about + data_note(groups["B4"]) + f"\nDiamonds: SBRRT's it/s; B1 has {table['time'].iloc[0]:g} there, {base:.2f} here.")
+    style.caption(
+        figure,
+        about + data_note(groups["B4"]) + f"\nDiamonds: SBRRT's it/s; B1 has {table['time'].iloc[0]:g} there, {base:.2f} here.",
+    )
     return figure
 
 

@@ -85,7 +85,12 @@ def growth(rows=None):
     return figure
 
 
-AGAINST = {"ratio_vs_hf": "HF's usual way", "ratio_vs_hf_well": "HF used well", "ratio_vs_plain": "the plain way", "ratio_vs_textbook": "the textbook loop"}
+AGAINST = {
+    "ratio_vs_hf": "HF's usual way",
+    "ratio_vs_hf_well": "HF used well",
+    "ratio_vs_plain": "the plain way",
+    "ratio_vs_textbook": "the textbook loop",
+}
 
 
 def beside_others(rows=None):
@@ -114,7 +119,10 @@ def beside_others(rows=None):
     axes.set_xlim(0, None)
     figure.legend(fontsize=7.5, loc="outside upper center", ncols=3)
     rounds = [row["rounds"] for row in rows]
-    style.caption(figure, f"{rows[0]['machine']}. Medians of {min(rounds)} to {max(rounds)} rounds, in which the ways take turns step by step.")
+    style.caption(
+        figure,
+        f"{rows[0]['machine']}. Medians of {min(rounds)} to {max(rounds)} rounds, in which the ways take turns step by step.",
+    )
     return figure
 
 

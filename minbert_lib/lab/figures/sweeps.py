@@ -118,9 +118,7 @@ def hidden_dropout(scale="mini"):
     runs = family("S4", ("hidden_dropout",), scale)
     figure, axes = new_figure(height=3.0)
     panel(axes, runs, "hidden_dropout", of_task("sst"))
-    axes.axvspan(
-        *said("S4", "best hidden dropout"), color="#E4E4E4", zorder=0, label="best in SerBERTus' text (BERT-base)"
-    )
+    axes.axvspan(*said("S4", "best hidden dropout"), color="#E4E4E4", zorder=0, label="best in SerBERTus' text (BERT-base)")
     axes.set(xlabel="dropout inside the encoder", ylabel=style.TASK_NAME["sst"], title="Hidden dropout")
     axes.legend(fontsize=7.5)
     style.caption(figure, told(runs, "S4", ("hidden_dropout",), scale) + "\nShaded: SerBERTus, section 4.3.2.")
@@ -197,14 +195,10 @@ def layer_rates(scale="mini"):
         "head": "head\n× {:g}",
         "all": "all\nalike",
     }
-    axes.set_xticks(
-        range(len(table)), [names[line.part].format(_factor(line)) for line in table.itertuples()], fontsize=8
-    )
+    axes.set_xticks(range(len(table)), [names[line.part].format(_factor(line)) for line in table.itertuples()], fontsize=8)
     axes.set(ylabel=style.TASK_NAME["sst"], title="A learning rate of its own for one part")
     axes.legend(fontsize=7.5)
-    style.caption(
-        figure, lines_of(told(runs, "S7", RATE_FIELDS, scale) if runs else reason, _source("SerBERTus", "Table 4"))
-    )
+    style.caption(figure, lines_of(told(runs, "S7", RATE_FIELDS, scale) if runs else reason, _source("SerBERTus", "Table 4")))
     return figure
 
 

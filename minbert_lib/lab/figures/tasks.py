@@ -78,14 +78,22 @@ def an_epoch(sizes=None):
     axes.set_yticks([0.1, 1, 10], ["0.1×", "1×", "10×"])
     axes.grid(axis="x", visible=False)
     axes.legend(ncols=3, loc="upper left")
-    style.caption(figure, "Counted from each system's plan. Training rows: " + ", ".join(f"{t} {n:,}" for t, n in sizes.items() if t in THREE) + ".")
+    style.caption(
+        figure,
+        "Counted from each system's plan. Training rows: "
+        + ", ".join(f"{t} {n:,}" for t, n in sizes.items() if t in THREE)
+        + ".",
+    )
     return figure
 
 
 def angles(scale=None):
     """The angle between two tasks' gradients on what they share, over training."""
+
     def find(scale):
-        found = [run for run in records.load_all(scale=scale) if any(key.startswith("cos ") for point in run["curve"] for key in point)]
+        found = [
+            run for run in records.load_all(scale=scale) if any(key.startswith("cos ") for point in run["curve"] for key in point)
+        ]
         watched = [run for run in found if run["config"]["surgery"] == "watch"] or found
         if not watched:
             raise Missing(f"run `{command('W-together', scale, '--set surgery=watch')}`")
@@ -106,16 +114,23 @@ def angles(scale=None):
             left.plot(steps, _smooth(values), color=colours[pair], lw=1.3, label=label if run is runs[0] else None)
         below = np.mean(np.array(pooled) < 0)
         right.boxplot([pooled], positions=[place], widths=0.5, showfliers=False, medianprops={"color": colours[pair], "lw": 2})
-        right.text(place, 0.98, f"{below:.0%}\nbelow 0", transform=right.get_xaxis_transform(), ha="center", va="top", fontsize=7.5)
+        right.text(
+            place, 0.98, f"{below:.0%}\nbelow 0", transform=right.get_xaxis_transform(), ha="center", va="top", fontsize=7.5
+        )
     low, high = right.get_ylim()
     left.set_ylim(low, high + 0.22 * (high - low))  # room for the words on top; both panels share it
     for axes in (left, right):
         axes.axhline(0, color=style.GREY, lw=1)
     right.set_xticks(range(len(pairs)), [pair.removeprefix("cos ").upper().replace("·", "\n") for pair in pairs])
-    left.set(xlabel="step", ylabel="cosine of two tasks' gradients", title="Above 0 they help each other, below 0 they pull apart")
+    left.set(
+        xlabel="step", ylabel="cosine of two tasks' gradients", title="Above 0 they help each other, below 0 they pull apart"
+    )
     right.set(title="All points of the curves")
     left.legend(fontsize=7.5, loc="upper left", ncols=3)
-    style.caption(figure, told_of(runs) + "\nLeft: running mean over a tenth of training. Shared parameters only; heads are not in the angle.")
+    style.caption(
+        figure,
+        told_of(runs) + "\nLeft: running mean over a tenth of training. Shared parameters only; heads are not in the angle.",
+    )
     return figure
 
 
@@ -152,7 +167,10 @@ def siamese(scale=None):
     printed = published.scores()
     printed = printed[(printed["report"] == "Siamese") & (printed["split"] == "dev")].set_index("run")
     for axes, task in zip(figure.subplots(1, 3), THREE):
-        means = [dots(axes, x, chain[name], of_task(task), style.TASK_COLOUR[task]) if chain[name] else np.nan for x, name in enumerate(CHAIN)]
+        means = [
+            dots(axes, x, chain[name], of_task(task), style.TASK_COLOUR[task]) if chain[name] else np.nan
+            for x, name in enumerate(CHAIN)
+        ]
         axes.plot(range(6), means, color=style.TASK_COLOUR[task], lw=0.9, alpha=0.6)
         if scale != "tiny":
             axes.plot(range(6), printed.loc[list(CHAIN), task], **{**style.PUBLISHED, "ms": 5}, label="published (BERT-base)")
@@ -168,6 +186,7 @@ def siamese(scale=None):
 
 def siamese_alone(scale=None):
     """What each step of the chain gives by itself, taken from P1; what the report could not do."""
+
     def find(scale):
         chain, runs = steps_of_siamese(scale)
         base = as_recorded(system("P1", scale))
@@ -217,7 +236,14 @@ def two_tasks(louder=8.0, start_x=-0.5, start_y=1.8, surgery=True):
     grid = np.stack(np.meshgrid(np.linspace(-3, 3, 61), np.linspace(-2.2, 2.4, 47)), -1).astype("float32")
     height = conflict.losses(conflict.torch.from_numpy(grid), louder).numpy()
     for task, colour in enumerate((style.BLUE, style.ORANGE)):
-        left.contour(grid[..., 0], grid[..., 1], height[..., task], levels=np.array([0.1, 0.5, 1.5, 4]) * (louder if task else 1), colors=colour, linewidths=0.8)
+        left.contour(
+            grid[..., 0],
+            grid[..., 1],
+            height[..., task],
+            levels=np.array([0.1, 0.5, 1.5, 4]) * (louder if task else 1),
+            colors=colour,
+            linewidths=0.8,
+        )
         left.plot(*conflict.LOWEST[task], "*", color=colour, ms=11, label=f"best for task {'AB'[task]}")
     for operated, line in ((False, "-"), (True, "--")):
         if operated and not surgery:
@@ -231,7 +257,13 @@ def two_tasks(louder=8.0, start_x=-0.5, start_y=1.8, surgery=True):
             loss = conflict.losses(path)[:, task]
             right.plot(loss, line, color=colour, label=f"task {'AB'[task]}, {name}")
     left.plot(start_x, start_y, "o", color=style.RED, label="start")
-    left.set(xlim=(-3, 3), ylim=(-2.2, 2.4), xlabel="first weight", ylabel="second weight", title=f"Task B's loss counts {louder:.3g} times")
+    left.set(
+        xlim=(-3, 3),
+        ylim=(-2.2, 2.4),
+        xlabel="first weight",
+        ylabel="second weight",
+        title=f"Task B's loss counts {louder:.3g} times",
+    )
     left.legend(fontsize=6.8, loc="lower center", ncols=3, frameon=True, framealpha=0.85)
     left.grid(False)
     right.set(xlabel="step", ylabel="loss (both unweighted)", title="What each task gets", yscale="log")
