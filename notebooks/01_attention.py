@@ -91,7 +91,7 @@ explore(
 #
 # In a network, queries and keys are vectors of $d$ numbers, and a score is their dot product $q \cdot k$. If the entries are independent with
 # variance 1, the dot product has variance $d$: the wider the vectors, the larger the scores, and softmax of large scores puts all weight on
-# one key. Then its gradient is zero almost everywhere and nothing is learned. Dividing by $\sqrt d$ brings the variance back to 1,
+# one key. Then its gradient is nearly zero and almost nothing is learned. Dividing by $\sqrt d$ brings the variance back to 1,
 # whatever $d$ is.
 
 # %%
@@ -269,7 +269,7 @@ figure.colorbar(image, ax=panels, label="share of the weight");
 # <details><summary>3. What does it cost to double the length of a sentence?</summary>
 #
 # The projections double, the scores quadruple. For BERT's usual 20–30 words the projections are nearly all of the cost; at 512 words the
-# scores are a considerable part (notebook 12 measures it).
+# scores are a considerable part (notebook 12 works it out).
 # </details>
 #
 # **Next:** [02 · BERT](02_bert.ipynb) puts this attention into a layer, stacks the layers, and loads a trained model.

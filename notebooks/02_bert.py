@@ -347,9 +347,9 @@ layer_probe(probes.layer_scores(scale.name, bert=bert))
 # ![Dev accuracy of a linear probe after each layer, for the tiny model and for MiniLM.](../figures/02_1_layer_probe.png)
 #
 # After the embeddings `[CLS]` is the same vector for every sentence, so its probe can only name the commonest class. Attention then carries news to it, layer by layer, and its curve
-# rises, though not in the last layer, which prepares for guessing hidden words. The mean over the words at layer 0 is a word count, squeezed into $D$ numbers.
+# rises until layer 3. (The last step down is one sentence of 400: nothing.) The mean over the words at layer 0 is a word count, squeezed into $D$ numbers.
 #
-# At tiny scale no layer gets beyond counting words. Think about what the model was asked in pre-training: to fill gaps. *Thrilling* and *dreary* fit the same gap, so telling them
+# At tiny scale no layer gets beyond counting words. Think about what the model was asked in pre-training: to fill gaps, and how two sentences are related; never whether one is praise. *Thrilling* and *dreary* fit the same gap, so telling them
 # apart was never the point. Notebook 04 asks the right question, and the same model gets far beyond. MiniLM on real sentences read a great deal more: there every layer's mean does better than counting
 # words, the middle ones best, and so does `[CLS]` from layer 1 on.
 #
@@ -367,8 +367,8 @@ layer_probe(probes.layer_scores(scale.name, bert=bert))
 #
 # <details><summary>2. Why does each half of a layer add what came in?</summary>
 #
-# The way back is short: the gradient passes through the sum unchanged, however many layers lie above. And a layer that has nothing to add can leave a vector
-# as it is.
+# The way back is short: at every sum the gradient goes straight past attention or the small network, and only LayerNorm lies in its way. And a half that has nothing to add
+# lets the vector through nearly as it is.
 # </details>
 #
 # <details><summary>3. A probe finds nothing in a layer. Does the layer know nothing?</summary>

@@ -151,7 +151,7 @@ explore(
 )
 
 # %% [markdown]
-# ![Without correction the step is 3 times lr at first, rises beyond 6, and falls to 1 within a thousand steps.](../figures/widgets/03_first_steps.png)
+# ![Without correction the step is 3 times lr at first, rises beyond 6, and is still 1.26 after a thousand steps.](../figures/widgets/03_first_steps.png)
 #
 # Longer! $v$ takes longer to fill than $m$, so it stays too small for longer, and it is what we divide by. With the usual settings the first
 # step would be 3.16 times $lr$, and after a dozen steps more than six times. Correction is a built-in caution.
@@ -301,13 +301,13 @@ for words, settings, size in (
 # Where they define the same thing they agree to rounding. The order of decay (PyTorch decays first, the course last) is a matter of $lr^2 \cdot weight\_decay$ a step: nobody will
 # ever see it. The place of eps is another matter when gradients are small. PyTorch corrects $\sqrt v$ before it adds eps; the course adds eps to the
 # uncorrected one, which at $t = 1$ is smaller by $\sqrt{1 - \beta_2} = 0.0316$. So the course's eps is $1/0.0316 = 31.6$ times as large in effect at the
-# first step, and the difference wears off over about a thousand.
+# first step, and the difference wears off over some three thousand.
 
 # %%
 eps_effect()
 
 # %% [markdown]
-# ![Left: eps in effect falls from 31.6 times eps to eps over about 1,000 steps. Right: small constant gradients are held back at first.](../figures/03_3_eps.png)
+# ![Left: eps in effect falls from 31.6 times eps to eps over about 3,000 steps. Right: small constant gradients are held back at first.](../figures/03_3_eps.png)
 #
 # A gradient of size 1e-6, as large as eps, makes half a step in PyTorch, and at $t = 1$ a thirtieth in the course's form. Is it better? It is another gentle start,
 # for those weights alone that hardly matter. Neither is wrong; one only has to know which one trained the model.

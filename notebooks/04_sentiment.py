@@ -173,12 +173,11 @@ axes.legend(ncols=3, fontsize=7.5);
 #
 # ## Frozen or fine-tuned?
 #
-# Now all of SST's train set, in the two ways of the course: **C1** trains the head alone for ten epochs, **C2** lets the gradient run down through every layer for three.
+# Now all of SST's train set, in the two ways of the course: **C1** trains the head alone for ten epochs, **C2** lets the gradient run down through every layer for three (at tiny scale eight, with longer steps, because there are only 2,000 sentences).
 # `run` takes a `RunConfig`, the full list of switches, and gives back a *record*: settings, curves, scores. A run that is already recorded is not run again.
 
 # %%
 names = ("C1", "C2", "C3-frozen", "C3")
-# 2,000 sentences: more rounds, longer steps
 longer = {"epochs": 8, "lr": 1e-3} if scale.name == "tiny" else {}
 made_runs = {
     "C1": run(system("C1", scale.name)), "C2": run(system("C2", scale.name, **longer))
@@ -211,7 +210,7 @@ def curves(runs, task):
 curves(made_runs, "sst")
 
 # %% [markdown]
-# At tiny scale the frozen probe reaches about .35, fewer than counting words does (.60): `[CLS]` was never asked about praise and blame. Fine-tuned, the same encoder gets far above both. What
+# At tiny scale the frozen probe reaches about .35, less than counting words (.60): `[CLS]` was never asked about praise and blame. Fine-tuned, the same encoder gets far above both. What
 # was missing was not knowledge of the language but the question.
 #
 # The same on real sentences, MiniLM on all of SST, several seeds:
@@ -427,7 +426,7 @@ table.round(3)
 #
 # <details><summary>2. Two systems score .490 and .500 on the 1,101 dev sentences of SST. What do you conclude?</summary>
 #
-# Nothing yet. One standard error is .015, so such a gap arises by the choice of sentences alone. More seeds and a paired comparison (notebook 11) can decide.
+# Nothing yet. One standard error is .015, so such a gap arises by the choice of sentences alone. More seeds and a paired comparison (notebook 08) can decide.
 # </details>
 #
 # <details><summary>3. Why is dropout switched off for scoring?</summary>

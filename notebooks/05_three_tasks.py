@@ -156,7 +156,7 @@ axes.invert_yaxis();
 
 # %% [markdown]
 # $(u, v)$ is worth nothing at tiny scale, and no amount of data will help: a linear model of $u$ and $v$ is $a \cdot u + b \cdot v$, one score for each sentence, added. It
-# cannot ask whether they are *alike*, because that needs something of $u$ times or minus the same thing of $v$. $|u-v|$, $u*v$ and the cosine are such
+# cannot ask whether they are *alike*, because that needs a number of $u$ times the same number of $v$, or the *size* of their difference. (The difference itself will not do: it is only $a = -b$.) $|u-v|$, $u*v$ and the cosine are such
 # questions. A hidden layer can learn to ask them, in principle; the report's did not get far: its QQP accuracy of .375 is what one gets by saying yes every time (37.5 % of
 # the dev pairs are duplicates).
 #
@@ -238,7 +238,7 @@ figures.draw("05_1_an_epoch")
 # %% [markdown]
 # ![Times that each task's data are read in one epoch of six systems; from 0.04 for QQP under B3 to 3.7 for STS under square-root sampling](../figures/05_1_an_epoch.png)
 #
-# "Three epochs" of B3 read 13 % of QQP; "three epochs" of M1 read it three times, and STS seven times. Two reports that both trained for three epochs
+# Ten epochs of B3, which is what SBRRT ran, read 43 % of QQP; ten of M1, as in SMARTCS, read it ten times, and STS 23 times. Two reports that both trained for ten epochs
 # differ more in what their models have seen than in anything else. When you compare, compare examples or steps.
 #
 # A detail that matters: a task that is visited in part goes on next epoch where it stopped. If each epoch began anew at the first batch of a fixed order, B3 would
@@ -353,7 +353,7 @@ asked, graded = sum(p.requires_grad for p in inside), sum(p.grad is not None for
 print(f"encoder: {len(inside)} parameters, {asked} ask for a gradient, {graded} have one")
 
 # %% [markdown]
-# Only the heads. The encoder's `requires_grad` is off (the course's code has an option for it, "pretrain" against "finetune", and the report had left it at the first), so
+# Only the heads. The encoder's `requires_grad` is off (the report found a bug in its code that always set it so), so
 # its gradients are `None` and no optimiser touches it. Heads can learn something from fixed vectors, and so the losses looked like anybody's. P1 to P5 are five ways of reading the
 # same frozen vectors; P6 is the report's own discovery of this, near the end, and worth more than all the steps before.
 #
@@ -382,12 +382,12 @@ figures.draw("05_4_siamese")
 figures.draw("05_5_siamese_alone")
 
 # %% [markdown]
-# ![The Siamese report's six steps, own runs and published numbers, a panel for each task](../figures/05_4_siamese.png)
+# ![The Siamese report's six steps, own runs, a panel for each task](../figures/05_4_siamese.png)
 # ![The gain of each step of the Siamese report by itself](../figures/05_5_siamese_alone.png)
 #
 # At tiny scale (one seed; the published numbers are in the table above) SST lies on a line until the shaded column, as in the report. STS has one step that counts, $|u-v|$: from nothing
-# to .45. More STS pairs by themselves hardly move SST and QQP: only STS's own head ever saw those pairs. Unfreezing is worth most for SST; at the end of the chain STS loses by it in so
-# few steps, for the vectors move while its head learns to read them.
+# to .45. More STS pairs (at tiny scale made by leaving out words, in the translator's place) hardly move SST and QQP: only STS's own head ever saw those pairs. Unfreezing is worth most for SST; at the end of the chain STS
+# falls back to nothing in so few steps, for the vectors move while its head learns to read them.
 #
 # Two lessons: a score that does *not* change is a finding too; and one call of `what_moves` before a long training costs a second.
 #
@@ -407,8 +407,8 @@ figures.draw("05_5_siamese_alone")
 #
 # <details><summary>2. Under "together", three batches make one step. What should happen to the learning rate, compared with round robin?</summary>
 #
-# The sum of three gradients is about as long as three steps along one each, while there is only one step. AdamW divides by the gradient's size, so that the sum
-# is not a longer step: there are a third as many updates of the same length. To cover the same way the rate would have to be larger, or the epochs more.
+# The sum points where three steps would lead, one along each gradient, but it is one step. AdamW divides by the gradient's size, so that this step is no longer than any
+# other: there are a third as many updates, of the same length. To cover the same way the rate would have to be larger, or the epochs more.
 # </details>
 #
 # <details><summary>3. Your model's STS is poor, and the cosine between STS and QQP is −.3 throughout. Does surgery help?</summary>

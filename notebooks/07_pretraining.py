@@ -9,8 +9,8 @@
 # %% [markdown]
 # # 07 · Further pre-training, and more data
 #
-# Before BERT ever judged a film it had filled in millions of blanks. That is all its schooling: hide a word, guess it, be told. Two of the five reports send it back to
-# this school before fine-tuning, with sentences of the task itself. Does it help? One says yes at a rate of 5e-6 and no at 1e-5; the other calls its success "mixed".
+# Before BERT ever judged a film it had filled in millions of blanks. Most of its schooling is this: hide a word, guess it, be told. (The first BERT was also asked whether one sentence follows another; ours, how two are related.) Two of the five reports send it back to
+# this school before fine-tuning, with sentences of the task itself. Does it help? One says, of SST, yes at a rate of 5e-6 and no at 1e-5; the other calls its success "mixed".
 # And a third report makes its data four times as large by sending it to China and back, and gains nothing. You will see why.
 #
 # **You will be able to** hide words as BERT does, write the loss that it learns from, raise a small BERT from nothing and watch its guesses, pre-train further on any text,
@@ -265,11 +265,11 @@ figures.draw("07_1_against_steps")
 
 # %% [markdown]
 # MiniLM comes without a head for words (it was trained to compare sentences), so its head first learns alone for 200 steps while the encoder stands still. SerBERTus tried three
-# settings on SST and found a gain with the smallest rate alone; SMARTCS hid one single word of each sentence and trained on all three texts:
+# settings on SST and found a gain with the smallest rate alone; its curves are an image, so there is nothing to print. SMARTCS hid one single word of each sentence and trained on all three texts (M7 and M9, against M1):
 
 # %%
 table = published.scores()
-chosen = table["row"].isin(["M1", "M7", "M9", "P3", "P4"]) & (table["split"] == "dev")
+chosen = table["row"].isin(["M1", "M7", "M9"]) & (table["split"] == "dev")
 table[chosen][["report", "run", "system", "sst", "qqp", "sts", "mean"]].round(3)
 
 # %% [markdown]
@@ -344,7 +344,7 @@ axes.set(ylabel="1 − cosine of the two vectors");
 #
 # ## What you have shown
 #
-# BERT's schooling is two short functions; a small BERT goes from blind to sensible in a few hundred steps; further pre-training makes the task's text less surprising, and whether that helps its
+# BERT's blanks are two short functions; a small BERT goes from blind to sensible in a few hundred steps; further pre-training makes the task's text less surprising, and whether that helps its
 # labels is a question for seeds and intervals; and more rows are not more data.
 #
 # **Three questions**
@@ -360,10 +360,10 @@ axes.set(ylabel="1 − cosine of the two vectors");
 # that this is why it gained so little.
 # </details>
 #
-# <details><summary>3. The film critics' sentences are not in SST, yet SerBERTus' question whether they help more than SST's own is open. What could speak for them, and what against?</summary>
+# <details><summary>3. SerBERTus suspected that a large text of a similar kind would help SST. Film critics' sentences are such a text (system W-domain). What speaks for them, and what against?</summary>
 #
 # For: there are many more of them, so the same sentence comes by less often and is not learned by heart. Against: they are one step further from the sentences that are judged. `minbert sweep
-# W-domain --scale mini --seeds 0,1,2` answers it, and the figure above draws the answer.
+# W-domain --scale mini --seeds 0,1,2` answers it, and `minbert figures 07_1_against_steps` then draws it.
 # </details>
 #
 # **Next:** [08 · Sweeps](08_sweeps.ipynb): what the reports varied, one thing at a time.

@@ -10,7 +10,7 @@
 # # 09 · Architectures, and what they cost
 #
 # One encoder for three tasks, or three encoders, or something between? Two sentences read together, or apart? Five reports built at least twenty such models, and
-# each praised its own. Here they are one model with a few switches, so that they can be compared as one compares anything: with all else equal, and with the
+# each found one of its own best. Here they are one model with a few switches, so that they can be compared as one compares anything: with all else equal, and with the
 # bill beside the result.
 #
 # **You will be able to** count a model's parameters and its work without building it, compare architectures at equal compute and say exactly what was equal, and read a
@@ -62,7 +62,7 @@ THREE = ("sst", "qqp", "sts")
 # SerBERTus calls CerBERTus, after the dog with three heads, lies between. The word is `beside`: a second encoder next to the first, whose vector is joined to the first one's. `"shared"` with
 # $k$ = all is SerBERTus' "multi + triple"; `"frozen"` is a static copy that never learns (S9).
 #
-# The reports' drawings, each from its line in the table of systems; two of them differ where two lines do:
+# Below are six of the reports' systems, each drawn from its line in the table of systems: where two lines differ, so do their drawings.
 
 # %%
 figures.draw("09_8_drawn")
@@ -200,7 +200,7 @@ right = wilson(round(records["S10-multi"]["scores"]["sst"] * n), n)
 print(f"SST {right.value:.3f} on {n} sentences: 95 % {right.low:.3f} … {right.high:.3f}")
 
 # %% [markdown]
-# Any two models whose scores lie well within that interval have not been told apart. The five SerBERTus models that share anything differ by less than a point in their mean; only triple is clearly
+# Two models whose scores lie well within that interval cannot be told apart by their scores alone; a paired comparison (notebook 08) sees more, and the reports do not print what it needs. The five SerBERTus models that share anything differ by less than a point in their mean; only triple is clearly
 # behind, and only on STS, the smallest task: alone with 6,040 pairs, it misses what QQP would have taught its encoder.
 
 # %%

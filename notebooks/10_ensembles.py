@@ -10,7 +10,7 @@
 # # 10 · Ensembles
 #
 # Three runs of the same program, the same data, the same settings; only the seed differs. Each gets 49 % of the sentences right. Average what they say, and it is 50 %, for nothing but
-# arithmetic. The highest score in all five reports is made like this, from 25 models of 110 million parameters each. How far does it go, when does one more stop paying, and how
+# arithmetic. The highest score in all five reports is made like this, from seven to nine models for each task, 2.6 billion parameters in all. How far does it go, when does one more stop paying, and how
 # much of the gain is only our own choosing?
 #
 # **You will be able to** average models and say why it helps, choose members greedily, tell a gain from the luck of choosing it, and put several models' knowledge back into one.
@@ -277,7 +277,7 @@ figures.draw("10_3_optimism")
 # ## Score and cost
 #
 # Four ways to make one answer for three tasks: a single model; one that shares its lower layers and has top layers of its own for each task; the best model for each task; an ensemble for each
-# task. None is worse on dev than the one before, each costs more.
+# task. None is worse on dev than the one before, and none is cheaper.
 
 # %%
 known = records.load_all(scale=pool.runs[0]["config"]["scale"])
@@ -405,7 +405,7 @@ panels[0].legend(fontsize=8, loc="lower left");
 
 # %% [markdown]
 # At tiny scale the lesson costs more than it gives: teachers that are right half the time, after so little reading, are worse company than the labels themselves. But look at the top row.
-# Those students have never seen a label that a person gave, only opinions, on twice as many sentences; and they come within a point or so of those who had the labels. That is the use of it: the big
+# Those students have never seen a true label, only opinions, on twice as many sentences; and they come within a point or so of those who had the labels. That is the use of it: the big
 # ensemble reads text that nobody has labelled, and one small model keeps what it said. (Two seeds each, 400 dev sentences: a difference below three points means little here.)
 #
 # ## From the command line
@@ -445,4 +445,4 @@ main([
 # order is the same. Only their new heads begin at random, and these are small.
 # </details>
 #
-# **Next:** [11 · What goes wrong](11_analysis.ipynb) asks what all these models still get wrong.
+# **Next:** [11 · Analysis](11_analysis.ipynb) asks what all these models still get wrong.

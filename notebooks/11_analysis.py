@@ -86,7 +86,7 @@ views.matrix(single, "sst", scale.name)
 
 # %% [markdown]
 # A model that has understood the order of the five classes errs beside the diagonal. The tiny BERT errs there in 35 of its 86 errors, and in 46 on the *other* diagonal: − called +, + called −,
-# ++ called −−. It knows how strong a word is and not always which way it points. No wonder: "silly" and "witty" fit the same gaps, and gaps are all that its schooling asked about. MiniLM, further down, has
+# ++ called −−. It knows how strong a word is and not always which way it points. No wonder: "silly" and "witty" fit the same gaps, and nothing in its schooling asked which is praise. MiniLM, further down, has
 # seen more of the world: its errors are mostly next door, though the loss treats the five classes as unrelated. How far off is it, all in all, and where do each class's errors go?
 
 # %%
@@ -179,6 +179,8 @@ pd.Series(
 ).round(4)
 
 # %% [markdown]
+# If $r$ falls as the steps get coarser, rounding has thrown away what the model knew about the places between. It could help only a model that is nearly always within half a step.
+#
 # ## The worst cases
 #
 # Numbers say where; sentences say why. These are the surest of the wrong answers, and for STS the scores furthest off. Leaf through them and keep a tally: is it the

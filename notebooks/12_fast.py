@@ -15,7 +15,7 @@
 # **You will be able to** count the arithmetic of a training step, measure your machine's peak and say what share of it you use, find the
 # waste in a step (padding, rows that nobody reads, random numbers), and predict how the cost grows with length, batch and depth.
 #
-# **You need** notebooks 02 and 03. **It takes** an hour to do; about a minute to run at tiny scale, three at mini. On a GPU the same holds with other
+# **You need** notebooks 02 and 03. **It takes** an hour to do; about a minute to run at tiny scale, five at mini. On a GPU the same holds with other
 # numbers.
 
 # %%
@@ -259,7 +259,7 @@ draw_growth(here)
 # %% [markdown]
 # ![A panel each for length, batch, layers, tasks, ascent steps and members: ms a step.](../figures/12_2_growth.png)
 #
-# (The picture is MiniLM's; yours is above.) Three lines do not pass through zero: a step has a fixed cost, the optimiser's above all, which a larger batch
+# (The picture is MiniLM's; yours is above.) The lines for length, batch and layers do not pass through zero: a step has a fixed cost, the optimiser's above all, which a larger batch
 # shares among more sentences. Length bends upwards late: $4BL^2d$ against $24BLd^2$ means that attention equals the rest only at $L = 6d$, two
 # thousand words for MiniLM.
 
@@ -286,7 +286,7 @@ figures.draw("12_3_beside_others")
 # The goals were set by a prototype on another processor, one with AMX, a unit that multiplies blocks of 16-bit numbers. Here 16 bits
 # double the peak and no more. Met is what counts passes and not products: SMART beside a plain step, masked words, surgery, scoring in
 # float32, and every bfloat16 step beside Hugging Face used well. Against the usual way most goals are missed by a twentieth to a fifth, and those that
-# rest on 16-bit products alone (no dropout, scoring) by a third and more. Smaller scoring batches gained five in a hundred, within the noise. What
+# rest on 16-bit products alone (no dropout, scoring) by three to four tenths. Scoring in smaller batches gained 5 %, within the noise. What
 # is left is the products themselves, at the share of the peak that you have just measured.
 #
 # ## What you have shown
@@ -309,8 +309,8 @@ figures.draw("12_3_beside_others")
 #
 # <details><summary>3. SMART with K = 1 has eight units of passes against three. Why is it measured below 8/3?</summary>
 #
-# The optimiser's fixed cost, the collation and the embedding's gradient are paid once for both, and the ascent's backward pass stops at the embedding output
-# without computing any weight's gradient.
+# Not everything in a step is a pass: the optimiser's work and the collation are done once for both, and so is the backward pass through the embedding table.
+# (That the ascent's backward pass computes no weight's gradient is already in the eight.)
 # </details>
 #
 # **Next:** back to [05 · three tasks](05_three_tasks.ipynb) with what a step costs in mind, or `minbert sweep --plan`, which says beforehand how long
