@@ -6,10 +6,11 @@ Notable choices
 - Before a time is believed, two updates without dropout must give every way the same losses on the same batches.
 - "hf" is Hugging Face's usual way, "hf well" the same library used well in the same precision, "plain" a first implementation;
   `rivals` says what each does.
-- --quick measures fewer batches and rounds. Every part has a share of the time, and on a machine that is slow or busy its round
-  is cut short, for all ways after the same number of steps, but not before LEAST.
+- --quick measures fewer batches and rounds. Every part has a share of the time, and a machine that is slow or busy gets fewer batches
+  still, but LEAST. A round is always whole: a part of one would be short sentences for one way and long ones for another.
 """
 
+import itertools
 import json
 import random
 import statistics
@@ -64,30 +65,44 @@ class Settings:
         self.steps, self.rounds = (12, 2) if quick else (24, 5)  # a step is a batch, a round all of them
 
 
-def take_turns(ways, settings, steps=None):
-    """{way: seconds a step in every round}, after a warm-up of two steps each, within about the part's seconds."""
-    steps, started = steps or settings.steps, time.perf_counter()
-    times = {name: [] for name in ways}
-    for step in 2 * list(ways.values()):
-        step()
+def take_turns(build, settings, steps=None):
+    """({way: seconds a step in every round}, steps a round), after a warm-up. `build(n)` makes the ways, over n batches."""
+    steps = steps or settings.steps
+    ways = build(steps)
+    turn = _warm_up(ways)
+    if (fit := int(settings.seconds / (settings.rounds * turn))) < steps:
+        steps = max(LEAST, fit)
+        ways = build(steps)
+        _warm_up(ways)
+    times, started = {name: [] for name in ways}, time.perf_counter()
     for number in range(1, settings.rounds + 1):
-        spent, done = dict.fromkeys(ways, 0.0), 0
-        while done < steps and (done < LEAST or time.perf_counter() - started < settings.seconds):
+        spent = dict.fromkeys(ways, 0.0)
+        for _ in range(steps):
             for name, step in ways.items():
                 begun = time.perf_counter()
                 step()
                 spent[name] += time.perf_counter() - begun
-            done += 1
         for name, value in spent.items():
-            times[name].append(value / done)
+            times[name].append(value / steps)
         if (time.perf_counter() - started) * (number + 1) / number > settings.seconds:
             break
-    return times
+    return times, steps
 
 
-def row(name, times, way, targets, **others):
-    """One line of the table. `others` {ratio: the way it is measured against}; `targets` {ratio: goal}."""
-    out = {"name": name, "seconds": statistics.median(times[way]), "rounds": len(times[way])}
+def _warm_up(ways):
+    """Two steps of each; → seconds that the second took, all ways together."""
+    for step in ways.values():
+        step()
+    started = time.perf_counter()
+    for step in ways.values():
+        step()
+    return time.perf_counter() - started
+
+
+def row(name, taken, way, targets, **others):
+    """One line of the table. `taken` by take_turns; `others` {ratio: the way it is measured against}; `targets` {ratio: goal}."""
+    times, steps = taken
+    out = {"name": name, "seconds": statistics.median(times[way]), "rounds": len(times[way]), "steps": steps}
     for key, other in others.items():
         if other in times:
             out[key] = round(statistics.median(a / b for a, b in zip(times[other], times[way])), 3)
@@ -114,17 +129,16 @@ def training_part(task, size, dropout, shape="mini"):
 
     def part(settings, name):
         small, ground = shape == "mini", settings.ground
-        steps = settings.steps if small else 4
         plainly = training(ground, task, size, 2, settings.precisions, 0.0, shape, small)
         check_losses(plainly, ground.data(task), ground.batches(task, size, 2)[0])
         del plainly
-        ways = training(ground, task, size, steps, settings.precisions, 0.1 if dropout else 0.0, shape, small)
-        times = take_turns(ways, settings, steps)
+        build = lambda steps: training(ground, task, size, steps, settings.precisions, 0.1 if dropout else 0.0, shape, small)
+        taken = take_turns(build, settings, settings.steps if small else 4)
         for precision in settings.precisions:
             goal = {"ratio_vs_hf": goals[precision][0 if dropout else 1]}
             goal |= {"ratio_vs_hf_well": {"float32": 1.45, "bfloat16": 1.5}[precision]} if small else {}
             others = dict(ratio_vs_hf="hf", ratio_vs_hf_well=f"hf well {precision}", ratio_vs_plain="plain")
-            yield row(f"{name} {precision}", times, f"own {precision}", goal, **others)
+            yield row(f"{name} {precision}", taken, f"own {precision}", goal, **others)
 
     return part
 
@@ -147,83 +161,88 @@ def scoring_part(settings, name):
     for way, step in ways.items():
         if not np.allclose(step(), usual(plain), atol=0.03 if "16" in way else 1e-4):
             raise MinbertError(f"bench: {way!r} predicts otherwise: nothing was timed")
-    times = take_turns(ways, settings, 1)
+    taken = take_turns(lambda _: ways, settings, 1)
     for precision in settings.precisions:
         goal = {"ratio_vs_plain": {"float32": 2.7, "bfloat16": 8.5}[precision]}
-        yield row(f"{name} {precision}", times, f"own {precision}", goal, ratio_vs_hf="hf", ratio_vs_plain="plain")
+        yield row(f"{name} {precision}", taken, f"own {precision}", goal, ratio_vs_hf="hf", ratio_vs_plain="plain")
 
 
 def smart_part(settings, name):
     """K = 1, dropout off. Public SMART moves every token by 1; the number of passes is what takes the time."""
     ground = settings.ground
-    data, (grouped, mixed) = ground.data("sst"), ground.batches("sst", 32, settings.steps)
-    start = ground.model("sst")
+    data, start = ground.data("sst"), ground.model("sst")
+    forms = {"exact": {}, "from the clean pass": {"direction": "clean"}, "on half the batch": {"share": 0.5}}
 
     def fresh():
         model = ground.model("sst")
         model.load_state_dict(start.state_dict())
         return model
 
-    ways = {"hf": Their(rivals.HuggingFace(start, "sst"), data, mixed, penalty=rivals.public_smart)}
-    forms = {"exact": {}, "from the clean pass": {"direction": "clean"}, "on half the batch": {"share": 0.5}}
-    for precision in settings.precisions:
-        ways[f"step {precision}"] = Own(fresh(), data, grouped, precision)
-        for form, switch in forms.items():
-            ways[f"{form} {precision}"] = Own(fresh(), data, grouped, precision, SMART | switch)
-    times = take_turns(ways, settings)
+    def build(steps):
+        grouped, mixed = ground.batches("sst", 32, steps)
+        ways = {"hf": Their(rivals.HuggingFace(start, "sst"), data, mixed, penalty=rivals.public_smart)}
+        for precision in settings.precisions:
+            ways[f"step {precision}"] = Own(fresh(), data, grouped, precision)
+            for form, switch in forms.items():
+                ways[f"{form} {precision}"] = Own(fresh(), data, grouped, precision, SMART | switch)
+        return ways
+
+    check_losses(build(1), data, ground.batches("sst", 32, 1)[0], updates=1)  # the task's own; penalties begin at random
+    taken = take_turns(build, settings)
     for precision in settings.precisions:
         for form in forms:
             goal = {"ratio_vs_hf": {"float32": 2.6, "bfloat16": 6.5}[precision]}
             goal |= {"ratio_to_own_step": {"float32": 2.7, "bfloat16": 2.4}[precision]} if form == "exact" else {}
             others = dict(ratio_vs_hf="hf", ratio_to_own_step=f"step {precision}")
-            yield row(f"{name}, {form} {precision}", times, f"{form} {precision}", goal, **others)
+            yield row(f"{name}, {form} {precision}", taken, f"{form} {precision}", goal, **others)
 
 
 def mlm_part(settings, name):
     """Masked words of SST: logits at hidden places only, against logits everywhere."""
     ground = settings.ground
-    data, (grouped, mixed) = ground.data("sst"), ground.batches("sst", 32, settings.steps)
+    data = ground.data("sst")
 
-    def steps(indices, loss_of, optimizer, precision):
-        batches = [masked(ground, data.batch(index)) for index in indices]
-        at = -1
+    def loop(indices, loss_of, optimizer, precision):
+        batches = itertools.cycle([masked(ground, data.batch(index)) for index in indices])
 
         def step():
-            nonlocal at
-            at = (at + 1) % len(batches)
             optimizer.zero_grad(set_to_none=True)
             with autocast("cpu", precision):
-                loss = loss_of(*batches[at])
+                loss = loss_of(*next(batches))
             loss.backward()
             optimizer.step()
             return loss.item()
 
         return step
 
-    ways = {}
-    for precision in settings.precisions:
-        own = MaskedLM(ground.bert()).train()
-        if not ways:
-            theirs = rivals.hugging_face_mlm(own).train()
-            usual = torch.optim.AdamW(theirs.parameters(), lr=LR, weight_decay=0.0)
+    def build(steps):
+        (grouped, mixed), ways = ground.batches("sst", 32, steps), {}
+        theirs = rivals.hugging_face_mlm(MaskedLM(ground.bert())).train()
+        usual = torch.optim.AdamW(theirs.parameters(), lr=LR, weight_decay=0.0)
 
-            def loss_of(ids, mask, types, labels, theirs=theirs):
-                return theirs(ids, mask.long(), types, labels=labels).loss
+        def their_loss(ids, mask, types, labels):
+            return theirs(ids, mask.long(), types, labels=labels).loss
 
-            ways["hf"] = steps(mixed, loss_of, usual, "float32")
-            same = masked(ground, data.batch(grouped[0]))
-            mine = mlm_loss(own.cls["predictions"], own.hidden(*same[:3]), same[3])
-            if abs(mine - loss_of(*same)) > 1e-3 * mine:
-                raise MinbertError("bench: the losses of the two masked models differ: nothing was timed")
+        same = masked(ground, data.batch(grouped[0]))
+        wanted = their_loss(*same).item()
+        ways["hf"] = loop(mixed, their_loss, usual, "float32")
+        for precision in settings.precisions:
+            own = MaskedLM(ground.bert()).train()
 
-        def own_loss(ids, mask, types, labels, own=own):
-            return mlm_loss(own.cls["predictions"], own.hidden(ids, mask, types), labels)
+            def own_loss(ids, mask, types, labels, own=own):
+                return mlm_loss(own.cls["predictions"], own.hidden(ids, mask, types), labels)
 
-        ways[f"own {precision}"] = steps(grouped, own_loss, AdamW(own.parameters(), fused=True, **OWN), precision)
-    times = take_turns(ways, settings)
+            with autocast("cpu", precision):
+                found = own_loss(*same).item()
+            if abs(found - wanted) > (1e-3 if precision == "float32" else 5e-2) * wanted:
+                raise MinbertError(f"bench: the masked models' losses differ, {found:.4f} and {wanted:.4f}: nothing was timed")
+            ways[f"own {precision}"] = loop(grouped, own_loss, AdamW(own.parameters(), fused=True, **OWN), precision)
+        return ways
+
+    taken = take_turns(build, settings)
     for precision in settings.precisions:
         goal = {"ratio_vs_hf": {"float32": 3.5, "bfloat16": 6.5}[precision]}
-        yield row(f"{name} {precision}", times, f"own {precision}", goal, ratio_vs_hf="hf")
+        yield row(f"{name} {precision}", taken, f"own {precision}", goal, ratio_vs_hf="hf")
 
 
 def surgery_part(settings, name):
@@ -238,8 +257,8 @@ def surgery_part(settings, name):
     for a, b in zip(*(way() for way in ways.values())):
         if not torch.allclose(a, b, rtol=1e-4, atol=1e-4):
             raise MinbertError("bench: the two surgeries differ: nothing was timed")
-    times = take_turns(ways, settings, 1)
-    yield row(f"{name}, three tasks", times, "own", {"ratio_vs_textbook": 2}, ratio_vs_textbook="textbook")
+    taken = take_turns(lambda _: ways, settings, 1)
+    yield row(f"{name}, three tasks", taken, "own", {"ratio_vs_textbook": 2}, ratio_vs_textbook="textbook")
 
 
 PARTS = {
