@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import tempfile
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -145,7 +146,13 @@ def _lock(file, wait=True):
     if os.name == "nt":  # Windows has no flock; a one-byte region lock serves the same purpose
         import msvcrt
 
-        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        while True:
+            try:
+                return msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+            except OSError:  # LK_LOCK would give up after ten seconds
+                if not wait:
+                    raise
+                time.sleep(0.2)
     else:
         import fcntl
 

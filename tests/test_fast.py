@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 
 from minbert_lib.errors import MinbertError
-from minbert_lib.lab import memory, rivals
+from minbert_lib.home import scale
+from minbert_lib.lab import memory, records, rivals
 from minbert_lib.lab.config import RunConfig
 from minbert_lib.learn.metrics import task_loss
 from minbert_lib.model import BertConfig, BertModel, fast
@@ -158,10 +159,24 @@ def test_dropout_at_the_ends_in_evaluation_and_from_a_seed():
 def test_a_batch_that_fits_is_left_whole_and_one_that_does_not_is_cut():
     config = RunConfig(scale="tiny", batch_size=32)
     assert memory.micro_batch(config, 100_000) is None
-    fixed, each = memory.needed(dict(CONFIG), 128)
+    fixed, each = memory.needed(config)
     assert each > 0 and fixed > memory.PROCESS
+    assert memory.micro_batch(config, fixed + 8.5 * each) == 8
     with pytest.raises(MinbertError, match="too few"):
         memory.micro_batch(config, 100)
+
+
+def test_the_count_of_memory_is_above_what_recorded_runs_took():
+    """Every committed run of MiniLM on a CPU, whole batches: its peak stayed below what `--max-memory` would have asked for."""
+    if not (scale("mini").weights / "config.json").is_file():
+        pytest.skip("MiniLM's weights are not here: set MINBERT_HOME")
+    runs = [r for r in records.load_all([REPO / "data/runs"], "mini") if r.get("peak_memory_mb") and "threads" in r["device"]]
+    assert len(runs) > 10
+    for run in runs:
+        config = RunConfig.from_dict(run["config"])
+        fixed, each = memory.needed(config)
+        rows = max(config.batch_size.values()) if isinstance(config.batch_size, dict) else config.batch_size
+        assert run["peak_memory_mb"] < fixed + each * rows, (run["name"], run["key"])
 
 
 def test_starting_up_is_quick():

@@ -202,6 +202,37 @@ def test_a_task_without_data_says_what_to_do(monkeypatch, tmp_path):
         prepare(system("C2", "mini"))
 
 
+def test_a_record_speaks_for_the_files_that_it_was_made_with(monkeypatch):
+    """Other data or weights where the run's own lay: then it is not that run. None at all: the record is all there is."""
+    config = small()
+    record = run(config, progress=False)
+    assert record["weights"] and records.find(config)["key"] == config.key()
+    monkeypatch.setattr(records, "fingerprint", lambda path: "another file's" if path.name == "ids-sst-train.csv" else "")
+    assert records.find(config) is None
+    monkeypatch.setattr(records, "fingerprint", lambda path: "")
+    assert records.find(config)["key"] == config.key()
+
+
+def test_a_learners_new_code_never_goes_on_from_her_old_ones_checkpoint(monkeypatch):
+    steps = []
+
+    class Counting(torch.optim.SGD):
+        def __init__(self, parts, lr, **_):
+            super().__init__(parts, lr=lr)
+
+        def step(self):
+            steps.append(1)
+            if len(steps) == 5:
+                raise KeyboardInterrupt
+            super().step()
+
+    config = small()
+    with pytest.raises(KeyboardInterrupt):
+        run(config, yours={"AdamW": Counting}, progress=False)
+    assert run(config, yours={"AdamW": Counting}, progress=False)["epochs"]
+    assert len(steps) == 5 + 2 * 8  # all of the second run's: two epochs of 64 examples by 8
+
+
 # ---- checkpoints
 
 
@@ -274,6 +305,25 @@ def test_two_workers_one_of_them_killed_leave_no_run_out(tmp_path):
     found = sweep.run_all(configs, workers=2)
     assert [record["config"]["lr"] for record in found] == [1e-4, 2e-4, 3e-4]
     assert sweep.plan(configs)["to_do"] == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_run_that_diverges_does_not_keep_the_others(workers, capfd):
+    configs = sweep.grid("C2", {"lr": [1e20, 1e-4]}, seeds=(0,), **SMALL)
+    with pytest.raises(MinbertError, match="1 of 2 runs ended without a record"):
+        sweep.run_all(configs, workers=workers)
+    assert records.find(configs[1]) and "not finite" in capfd.readouterr().err
+
+
+def test_another_programs_run_is_no_run_of_ours():
+    """Hugging Face's has a name and a key of its own, no data, no clock: no table counts it and no plan reads it."""
+    config = small()
+    theirs = RunConfig.from_dict(config.to_dict() | {"name": "C2-hf"})
+    records.save({"version": 1, "name": "C2-hf", "key": theirs.key(), "config": theirs.to_dict(), "scores": {"sst": 0.4},
+                  "epochs": [], "curve": []})  # fmt: skip
+    assert sweep.plan([config])["to_do"] == 1
+    row = board.board("tiny", [records.own_folder()]).set_index("system").loc["C2"]
+    assert row["records"] == 0
 
 
 def test_a_plan_counts_before_anything_starts():

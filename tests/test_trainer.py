@@ -230,6 +230,48 @@ def test_a_step_too_far_stops_the_run_and_names_the_place(sets):
 # small parts ----------------------------------------------------------------------------------------------------------
 
 
+def test_float16_skips_a_step_or_two_and_stops_where_every_step_is_lost(sets):
+    """Where the gradient is never finite no smaller scale helps: an error, and not a run of skipped steps."""
+    model = model_of(("sst",))
+    trainer = trainer_of(model, {"sst": sets["sst"]}, precision="float16", epochs=20, lr=1e-3)
+    trainer.run()  # begins at a scale of 65,536
+    assert trainer.step == trainer.total and all(math.isfinite(point.get("norm", 1.0)) for point in trainer.curve)
+    hook = next(model.parameters()).register_hook(lambda gradient: gradient * math.nan)
+    again = trainer_of(model, {"sst": sets["sst"]}, precision="float16", epochs=20)
+    with pytest.raises(MinbertError, match="gradient is not finite at step"):
+        again.run()
+    hook.remove()
+
+
+def test_a_sum_over_parts_is_the_sum(sets):
+    """SMART with reduction="sum" means the same weight in one batch and in micro-batches (its noise is drawn anew in each)."""
+
+    def penalty(size):
+        torch.manual_seed(1)
+        model = model_of(("sst",))
+        smart = SmartRegularizer(model, weight=1.0, eps=0.5, sigma=0.5, step_size=50.0, reduction="sum")
+        trainer = trainer_of(model, {"sst": sets["sst"]}, smart=smart, batch_size=8, micro_batch=size)
+        found = []
+        for seed in range(12):
+            smart.generator.manual_seed(seed)
+            batch, total = trainer.feeds["sst"].next(), 0.0
+            for start in range(0, len(batch), size):
+                part = batch.part(start, start + size)
+                loss, whole = trainer._losses(part, len(part) / len(batch))
+                total += (whole - loss).item() * len(part) / len(batch)
+            found.append(total)
+        return np.mean(found)
+
+    assert penalty(2) == pytest.approx(penalty(8), rel=0.25)
+
+
+def test_r_of_equal_predictions_is_not_a_number():
+    from minbert_lib.learn.metrics import score
+
+    labels = np.linspace(0, 5, 50)
+    assert all(math.isnan(score(np.full(50, value, np.float32), labels, "sts")) for value in (2.3, 3.1, 1.7, 0.1, 4.2))
+
+
 def test_means_are_weighted_and_begin_again():
     means = Means()
     means.add("a", 1.0, 3)

@@ -5,6 +5,7 @@ Notable choices: every function takes the whole config and reads what it needs, 
 """
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def prepare(config, yours=None, device=None, micro_batch=None):
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     precision = choose(config.precision, device)
     torch.manual_seed(config.seed)
-    tokenizer = Tokenizer(resolve(config.scale))
+    tokenizer = Tokenizer(start_of(config))
     train = {task: dataset(config, tokenizer, task, "train") for task in config.tasks}
     dev = {task: dataset(config, tokenizer, task, "dev") for task in config.scored}
     model = build_model(config, yours).to(device)
@@ -111,12 +112,21 @@ def soft_labels(name, rows):
     return values[spread(range(len(values)), len(rows))]  # the same rows as `limit` took
 
 
+def start_of(config):
+    """The folder that a run's weights and words come from: the scale's own, a checkpoint's, or a kept run's by its key."""
+    if re.fullmatch("[0-9a-f]{12}", config.start):
+        from .predict import locate
+
+        return locate(config.start)
+    return resolve(config.start or config.scale)
+
+
 def build_model(config, yours=None):
     """The encoder with its weights, and the heads the config asks for."""
     yours = yours or {}
     parts = {"attention": yours.get("scaled_dot_product_attention")}
     parts |= {arg: yours[name] for arg, name in (("layer", "BertLayer"), ("embeddings", "BertEmbeddings")) if name in yours}
-    source = config.start or scale(config.scale).weights
+    source = start_of(config)
     if config.pretrain:
         from .pretraining import pretrained
 

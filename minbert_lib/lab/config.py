@@ -150,6 +150,17 @@ class RunConfig:
                 "sts_output='cosine' needs one vector a sentence, pair='cross' gives one a pair: set pair='separate'",
             ),
             (
+                self.sts_output == "cosine" and "sts" in self.tasks and not (self.train_encoder and self.unfreeze_per_epoch == 0),
+                "sts_output='cosine' has no head to learn, so the encoder must: train_encoder=True and unfreeze_per_epoch=0",
+            ),
+            (not 0 <= self.warmup <= 1, f"warmup={self.warmup}: a share of the steps, from 0 to 1"),
+            (self.clip < 0, f"clip={self.clip}: the largest norm of a gradient, or 0 for none"),
+            (self.unfreeze_per_epoch < 0, f"unfreeze_per_epoch={self.unfreeze_per_epoch}: a number of layers, or 0"),
+            (
+                self.optimizer == "torch" and not self.correct_bias,
+                "optimizer='torch' always corrects its bias, correct_bias=False asks it not to: choose one",
+            ),
+            (
                 self.surgery != "none" and self.sampling != "together",
                 f"surgery={self.surgery!r} needs all tasks in one step, sampling={self.sampling!r} gives one: set sampling='together'",
             ),
@@ -238,6 +249,10 @@ def parse_setting(text):
     name, equals, value = text.partition("=")
     if not equals:
         raise MinbertError(f"a setting is written name=value, not {text!r}")
+    if name.strip() in ("name", "scale", "seed"):
+        raise MinbertError(
+            f"{text}: name, scale and seed have places of their own in a command (NAME, --scale, --seed or --seeds)"
+        )
     try:
         return name.strip(), json.loads(value)
     except ValueError:

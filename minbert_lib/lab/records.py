@@ -1,9 +1,11 @@
 """Records: what a run was and what came of it, one small JSON file each, and its predictions beside.
 
 Notable choices: a record's file is named by the run's key, so that a run is recorded once whoever writes it, and many writers never
-meet. `folders()` are read in order: the reader's own runs, then those that come with the course.
+meet. It speaks for the data and weights that it was made with, told by their sha256: where others lie here, it is not this run.
+`folders()` are read in order: the reader's own runs, then those that come with the course.
 """
 
+import functools
 import io
 import json
 import math
@@ -12,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import MinbertError
-from ..files import MAX_UNPACKED, write_atomic
-from ..home import home, repo
+from ..files import MAX_UNPACKED, sha256, write_atomic
+from ..home import home, repo, scale
+from ..text.tasks import TASKS
 
 VERSION = 1
 PARTS = {"key": str, "name": str, "config": dict, "scores": dict, "epochs": list, "curve": list}  # what no record lacks
@@ -78,12 +81,46 @@ def load(path):
 
 
 def find(config, where=None):
-    """The record of exactly this run, or None."""
+    """The record of exactly this run, or None: these settings, and the data and weights that are here."""
     for folder in where or folders():
         path = path_of(config, folder)
-        if path.is_file():
-            return load(path)
+        if path.is_file() and _of_these_files(record := load(path), config):
+            return record
     return None
+
+
+def _of_these_files(record, config):
+    """Did this run read the very files that are here? One that is not here, or not recorded, speaks neither for nor against."""
+    place, wanted = scale(config.scale), []
+    for name, facts in record.get("data", {}).items():
+        split, task = name.split("/")
+        files = [place.data / (TASKS[task].file(split) + end) for end in ("", ".gz")]
+        if not (split == "train" and task in config.augment):  # augmented rows have a hash of their own
+            wanted.append((next((file for file in files if file.is_file()), files[0]), facts["sha256"]))
+    if not config.start and "weights" in record:
+        wanted.append((place.weights / "model.safetensors", record["weights"]))
+    return all(not digest or fingerprint(path) in ("", digest) for path, digest in wanted)
+
+
+def fingerprint(path):
+    """The first 16 digits of a file's sha256, "" where there is none; read again only when the file has changed."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return ""
+    return _digest(path, facts.st_size, facts.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _digest(path, size, changed):
+    return sha256(path)[:16]
+
+
+def ground(record):
+    """What runs must share beside their settings to stand on one line: the data they read, and their arithmetic."""
+    return json.dumps(
+        [{name: facts["sha256"] for name, facts in record.get("data", {}).items()}, record.get("precision")], sort_keys=True
+    )
 
 
 def load_all(where=None, scale=None, name=None):

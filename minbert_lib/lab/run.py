@@ -9,7 +9,6 @@ Notable choices:
 
 import os
 import platform
-import resource
 import shutil
 import sys
 import time
@@ -32,7 +31,7 @@ from ..model.weights import save as save_weights
 from ..text import TASKS
 from ..text.inventory import origin
 from . import records, stats
-from .build import dataset, prepare
+from .build import dataset, prepare, start_of
 
 CHECKPOINT_SECONDS = float(os.environ.get("MINBERT_CHECKPOINT_SECONDS", 120))
 METRIC = {"classes": "accuracy", "yes_no": "accuracy", "score": "pearson"}
@@ -51,6 +50,8 @@ def run(config, out=None, yours=None, progress=None, again=False, keep_weights=F
             return found
         if (folder / "result.json").is_file() and not again:
             return _same_run(records.load(folder / "result.json"), config, folder)
+        if made_with:  # her code may be another now than the one that wrote a checkpoint
+            _forget(folder)
         made = prepare(config, yours, device, micro_batch)
         _resume(made, folder)
         started = time.perf_counter()
@@ -59,8 +60,7 @@ def run(config, out=None, yours=None, progress=None, again=False, keep_weights=F
         record["path"] = str(records.save(record, records.own_folder(made_with), predictions))
         if out or keep_weights:
             _keep(made, folder, record)
-        for name in (checkpoint.CURRENT, checkpoint.PREVIOUS):
-            (folder / name).unlink(missing_ok=True)
+        _forget(folder)
     if not out and not keep_weights:
         shutil.rmtree(folder, ignore_errors=True)
     return record
@@ -70,6 +70,11 @@ def _same_run(record, config, folder):
     if record["key"] != config.key():
         raise MinbertError(f"{folder} holds another run ({record['name']}, {record['key']}): choose another --out")
     return record
+
+
+def _forget(folder):
+    for name in (checkpoint.CURRENT, checkpoint.PREVIOUS):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _resume(made, folder):
@@ -151,6 +156,7 @@ def _record(made, made_with, wall):
         "key": config.key(),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "model": scale(config.scale).title,
+        "weights": records.fingerprint(start_of(config) / "model.safetensors"),
         "config": config.to_dict(),
         "scores": scores | means(scores),
         "intervals": {task: [interval.low, interval.high] for task, interval in intervals.items()},
@@ -184,13 +190,17 @@ def _keep(made, folder, record):
     bert = made.model.bert or next(iter(made.model.own.values()))
     settings = {"model_type": "bert", "hidden_act": "gelu", **vars(bert.config)}
     save_weights(folder, settings, made.model.state_dict())
-    write_atomic(folder / "vocab.txt", made.tokenizer.path.read_bytes())
+    made.tokenizer.save(folder)
     write_atomic(folder / "result.json", records.to_json(record))
 
 
 def _peak_memory(device):
     if device == "cuda":
         return torch.cuda.max_memory_allocated() / 2**20
+    try:
+        import resource
+    except ImportError:  # Windows keeps no such account
+        return 0.0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 

@@ -18,6 +18,8 @@ import numpy as np
 
 from ..errors import MinbertError
 from ..files import try_locked, write_atomic
+from ..learn.compare import NotFinite
+from ..learn.stops import OutOfMemory
 from . import records
 from .config import RunConfig, parse_setting
 from .run import run
@@ -76,18 +78,32 @@ def _draw(values, rng):
 def plan(configs):
     """What a sweep would take, from records of like runs: a dictionary of counts, seconds and memory, before anything starts."""
     todo = [config for config in configs if records.find(config) is None]
-    known = records.load_all()
+    known = [record for record in records.load_all() if "data" in record]  # another program's run has none
     seconds, peak, guessed = 0.0, 0.0, 0
     for config in todo:
-        like = [r for r in known if r["config"]["scale"] == config.scale and r["config"]["tasks"] == list(config.tasks)]
-        like.sort(key=lambda r: r["name"] != config.name)  # stable: the system's own records first
+        settings = records.rounded(config.to_dict())
+        like = [record for record in known if _work(record["config"]) == _work(settings)]
+        like.sort(key=lambda r: (r["config"]["limit"] != settings["limit"], r["name"] != config.name, -_rows(r["config"], r)))
         if not like:
             guessed += 1
             continue
-        seconds += like[0]["wall_seconds"] * config.epochs / like[0]["config"]["epochs"]
+        longest = max(like[0]["wall_seconds"], like[0]["seconds"])  # a run that went on after a stop has only its last wall time
+        share = _rows(settings, like[0]) / _rows(like[0]["config"], like[0])
+        seconds += longest * share * config.epochs / like[0]["config"]["epochs"]
         peak = max(peak, like[0]["peak_memory_mb"])
     return {"runs": len(configs), "recorded": len(configs) - len(todo), "to_do": len(todo), "seconds": seconds,
             "peak_memory_mb": peak, "without_estimate": guessed}  # fmt: skip
+
+
+def _work(config):
+    """What decides how long an epoch takes, beside the number of rows."""
+    fields = ("scale", "tasks", "train_encoder", "own_layers", "beside", "pair", "epoch_of", "sampling")
+    return [config[name] for name in fields] + [bool(config["smart"]), bool(config["bregman"])]
+
+
+def _rows(config, record):
+    """Training rows that a config reads in an epoch, by what a record's data held."""
+    return sum(min(config["limit"].get(task, 10**9), record["data"][f"train/{task}"]["rows"]) for task in config["tasks"])
 
 
 def plan_text(configs, workers=1):
@@ -112,13 +128,25 @@ def run_all(configs, workers=1, ray=None, progress=None):
         _run_on_ray(configs, ray)
     elif workers == 1:
         for config in configs:
-            run(config, progress=progress)
+            _try(config, progress)
     else:
         _run_here(configs, workers)
     found = [records.find(config) for config in configs]
     if missing := found.count(None):
-        raise MinbertError(f"{missing} of {len(configs)} runs ended without a record; the same command tries them again")
+        raise MinbertError(
+            f"{missing} of {len(configs)} runs ended without a record, for reasons told above; the same command tries them again"
+        )
     return found
+
+
+def _try(config, progress=False):
+    """Run one of many; → whether it has its record. One that diverges is told, and the others go on."""
+    try:
+        run(config, progress=progress)
+        return True
+    except (NotFinite, OutOfMemory) as error:
+        print(f"minbert: {config.name}, seed {config.seed} ({config.key()}): {error}", file=sys.stderr)
+        return False
 
 
 def _run_here(configs, workers):
@@ -153,14 +181,15 @@ def _run_here(configs, workers):
 
 def _worker(path):
     """Walk the list; where a run is locked by another worker go on to the next, and look again at the end."""
-    configs = [RunConfig.from_dict(values) for values in json.loads(Path(path).read_text())]
-    while todo := [config for config in configs if records.find(config) is None]:
+    configs, failed = [RunConfig.from_dict(values) for values in json.loads(Path(path).read_text())], set()
+    while todo := [config for config in configs if config.key() not in failed and records.find(config) is None]:
         taken = 0
         for config in todo:
             with try_locked(records.own_folder() / "claims" / config.key()) as mine:
                 if mine and records.find(config) is None:
-                    run(config, progress=False)
                     taken += 1
+                    if not _try(config):
+                        failed.add(config.key())
         if not taken:
             time.sleep(0.5)  # the rest is in other hands
 

@@ -80,7 +80,7 @@ class AdamW(torch.optim.Optimizer):
                 [state["m"] for state in states],
                 [state["v"] for state in states],
                 [],
-                [torch.tensor(float(seen - 1), device=p.device) for p in same],  # it adds 1 itself
+                [torch.full((), float(seen - 1), device=p.device) for p in same],  # it adds 1 itself
                 fused=True,
                 amsgrad=False,
                 maximize=False,

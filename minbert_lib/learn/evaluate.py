@@ -20,7 +20,7 @@ def predict(model, dataset, device="cpu", precision="float32", both_orders=False
     model.eval()
     parts, places, loss = [], [], 0.0
     orders = ("given", "reversed") if both_orders and dataset.pair != "none" else ("given",)
-    with autocast(device, precision):  # one for all batches: it brings the weights to 16 bits once
+    with autocast(device, precision):  # one for all batches: weights that learn are brought to 16 bits once
         for index in dataset.in_order(0, tokens):
             total = 0
             for order in orders:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from ..text.tasks import TASKS
 
 
-def task_loss(outputs, batch, reduction="mean", weights=None):
+def task_loss(outputs, batch, reduction="mean"):
     """Cross-entropy, binary cross-entropy or squared error, by the kind of the task. Always computed in float32 or better."""
     outputs = outputs if outputs.dtype == torch.float64 else outputs.float()
     kind = TASKS[batch.task].kind
@@ -45,6 +45,8 @@ def score(predictions, labels, task):
     labels = np.asarray(labels)
     if TASKS[task].kind != "score":
         return float((decide(predictions, task) == labels).mean())
+    if np.ptp(predictions) == 0:
+        return float("nan")
     x, y = predictions - predictions.mean(), labels - labels.mean()
     spread = np.sqrt((x * x).sum() * (y * y).sum())
     return float((x * y).sum() / spread) if spread > 0 else float("nan")

@@ -60,6 +60,7 @@ class Pretrainer:
         parts = parameter_groups(named, lr, len(model.bert.layers), weight_decay, layer_decay, head_lr=head_lr)
         self.optimizer = AdamW(parts, lr=lr, fused=True)
         self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "float16")
         self.continues = continuing(text.tokenizer)
         self.step, self.seconds, self.curve, self._sum, self._parts = 0, 0.0, [], 0.0, 0
 
@@ -104,16 +105,19 @@ class Pretrainer:
             group["lr"] = rate * factor
         loss = self._loss(self.step)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer)
         loss = loss.item()
         norm = torch.nn.utils.get_total_norm([p.grad for p in self.model.parameters() if p.grad is not None]).item()
-        if not (math.isfinite(loss) and math.isfinite(norm)):
+        lost = self.scaler.get_scale() < 1 if self.scaler.is_enabled() else True  # float16 halves its scale and skips the step
+        if not math.isfinite(loss) or lost and not math.isfinite(norm):
             rows = self.text.index(self.step, self.batch_size, self.seed)[:4].tolist()
             raise NotFinite(
                 f"pre-training: the {'gradient' if math.isfinite(loss) else 'loss'} is not finite at step {self.step + 1} "
                 f"(lines {rows}…): most likely its lr is too high"
             )
-        self.optimizer.step()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
         self.step += 1
         self.seconds += time.perf_counter() - started
         self._sum, self._parts = self._sum + loss, self._parts + 1
@@ -167,7 +171,7 @@ class Pretrainer:
         """The weights as they stand, and the losses on the way, in folder/step-N."""
         place = at_step(folder, self.step)
         write_atomic(place / "loss.csv", self.losses())
-        write_atomic(place / "vocab.txt", self.text.tokenizer.path.read_bytes())
+        self.text.tokenizer.save(place)
         self.model.save_pretrained(place)
 
     def losses(self):
@@ -189,13 +193,16 @@ class Pretrainer:
 
     def state_dict(self):
         counters = {name: getattr(self, name) for name in self.COUNTERS}
-        return {"counters": counters, "model": self.model.own_tensors(), "optimizer": self.optimizer.state_dict()}
+        scale = {"scaler": self.scaler.state_dict()} if self.scaler.is_enabled() else {}
+        return {"counters": counters, "model": self.model.own_tensors(), "optimizer": self.optimizer.state_dict(), **scale}
 
     def load_state_dict(self, state):
         for name in self.COUNTERS:
             setattr(self, name, state["counters"][name])
         self.model.load_state_dict(state["model"], strict=False)  # the tied decoder is saved once
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.scaler.is_enabled() and "scaler" in state:
+            self.scaler.load_state_dict(state["scaler"])
 
 
 def at_step(folder, step):

@@ -8,7 +8,7 @@ import torch
 
 from ..errors import MinbertError
 
-KNOB = "`--max-memory MB` (or run(…, micro_batch=N)) cuts batches into parts that fit, with the same numbers; so does a lower max_length"
+KNOB = "`--max-memory MB` (or run(…, micro_batch=N)) cuts batches into parts that fit, with the same gradient; so does a lower max_length"
 SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "Unable to allocate")
 
 

@@ -77,9 +77,7 @@ def joined(gradients, how, rng=random):
     """One gradient for each parameter, "pcgrad" or the plain sum ("watch"), and the cosines of what the tasks share."""
     shared = [sum(part is not None for part in parts) > 1 for parts in zip(*gradients, strict=True)]
     chosen = [[part for part, both in zip(task, shared, strict=True) if both] for task in gradients]
-    operated, cosines = pcgrad(chosen, rng)
-    if how == "watch":
-        operated = [sum(part for part in parts if part is not None) for parts in zip(*chosen, strict=True)]
+    operated, cosines = pcgrad(chosen, rng, [[]] * len(chosen) if how == "watch" else None)
     operated = iter(operated)
     own = lambda parts: next((part for part in parts if part is not None), None)
     return [next(operated) if both else own(parts) for both, parts in zip(shared, zip(*gradients))], cosines

@@ -69,7 +69,7 @@ class Trainer:
         self.trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
         self.layers = max((groups.depth_of(name, 0) or 0) for name, _ in model.named_parameters())
         self.base_rates = [group["lr"] for group in optimizer.param_groups]
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "float16")
+        self.scaler = self._scaler()
         self.plans = [self._plan(epoch) for epoch in range(1, epochs + 1)]
         self.total = sum(map(len, self.plans))
         self.epoch, self.position, self.step, self.seconds, self.tokens = 1, 0, 0, 0.0, 0
@@ -115,7 +115,9 @@ class Trainer:
             if not out_of_memory(error):
                 raise
             self._halve(batches, error)
-            batches = None
+            batches, scale = None, self.scaler.state_dict()
+            self.scaler = self._scaler()  # the old one remembers what it has already unscaled
+            self.scaler.load_state_dict(scale)
         if batches is None:  # outside of `except`, where the error still holds on to the memory
             return self.update(tasks)
         self.scaler.step(self.optimizer)
@@ -125,6 +127,9 @@ class Trainer:
         self.step += 1
         self.tokens += sum(batch.tokens for batch in batches)
         self._note(losses, norm, factor)
+
+    def _scaler(self):
+        return torch.amp.GradScaler(self.device.type, enabled=self.precision == "float16")
 
     def _gradients(self, batches):
         """Fill .grad from one batch of each task; → {task: loss}."""
@@ -153,14 +158,16 @@ class Trainer:
         for start in range(0, len(batch), size):
             part = (batch if size >= len(batch) else batch.part(start, start + size)).to(self.device)
             share = len(part) / len(batch)
-            loss, total = self._losses(part)
+            loss, total = self._losses(part, share)
             self.scaler.scale(total * share).backward()
             mean += loss.item() * share
         return mean
 
-    def _losses(self, batch):
-        """(the task's loss, the loss with weight and penalties)."""
+    def _losses(self, batch, share=1.0):
+        """(the task's loss, the loss with weight and penalties); the batch may be a share of the whole."""
         smart, bregman = (0.0 if part is None else part.weight_of(batch.task) for part in (self.smart, self.bregman))
+        if smart and self.smart.reduction == "sum":  # a sum over parts is a sum, where a mean of means wants their shares
+            smart /= share
         with autocast(self.device, self.precision):
             embedded = self.model.embed(batch)
             rng = random_state(self.device) if smart and self.smart.dropout == "same" else None
@@ -190,7 +197,8 @@ class Trainer:
         gradients = [p.grad for _, p in self.trained if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients).item() if gradients else 0.0
         bad = [task for task, loss in losses.items() if not math.isfinite(loss)]
-        if bad or not (math.isfinite(norm) or self.scaler.is_enabled()):
+        lost = self.scaler.get_scale() < 1 if self.scaler.is_enabled() else True  # float16 halves its scale and skips the step
+        if bad or lost and not math.isfinite(norm):
             raise NotFinite(f"the {f'loss of {bad[0]}' if bad else 'gradient'} is not finite {self._place(batches)}")
         if self.clip and norm > self.clip:
             torch._foreach_mul_(gradients, self.clip / norm)
@@ -231,7 +239,8 @@ class Trainer:
         for task, loss in losses.items():
             self.window.add(task, loss)
             self.running.add(f"loss {task}", loss)
-        self.window.add("norm", norm)
+        if math.isfinite(norm):
+            self.window.add("norm", norm)
         every = max(1, self.total // POINTS)
         if self.step % every == 0 or self.step == self.total:
             self.curve.append({"step": self.step, "epoch": self.epoch, "rate": factor, **self.window.taken()})

@@ -107,7 +107,7 @@ class MultitaskModel(nn.Module):
             vectors = pair_features(*vectors.chunk(2), features)
         if batch.pair != "none" and self.pair_layer is not None:
             vectors = self.pair_layer(vectors)
-        if beside_pair:  # u and v are the means over each sentence's own words
+        if beside_pair:  # u and v are the means over either sentence, with the marks beside it
             second = batch.token_type_ids.bool()
             u, v = pool(hidden, mask & ~second, "mean"), pool(hidden, mask & second, "mean")
             vectors = torch.cat([vectors, pair_features(u, v, features)], dim=-1)

@@ -38,7 +38,7 @@ def _from_hub(name):
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HFValidationError
 
-    wanted = ["config.json", "vocab.txt", "model.safetensors"]
+    wanted = ["config.json", "vocab.txt", "tokenizer_config.json", "model.safetensors"]
     try:
         return Path(snapshot_download(name, allow_patterns=wanted, cache_dir=home() / "hub"))
     except (HFValidationError, OSError, RuntimeError, ValueError) as error:  # offline, absent, or refused
@@ -122,7 +122,12 @@ def save_tensors(path, tensors, metadata=None):
 
 def pack(tensors, metadata=None):
     """The bytes of a safetensors file."""
-    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    plain, seen = {}, set()
+    for name, tensor in tensors.items():
+        tensor = tensor.detach().cpu().contiguous()
+        place = tensor.untyped_storage().data_ptr()
+        plain[name] = tensor.clone() if place in seen else tensor  # safetensors wants every tensor to have memory of its own
+        seen.add(place)
     return to_bytes(plain, metadata)
 
 

@@ -102,7 +102,8 @@ class Dataset:
         order = np.argsort(-self.lengths, kind="stable")  # longest first, so that running out of memory shows at once
         batches, start = [], 0
         while start < len(order):
-            size = max(1, tokens // int(self.lengths[order[start]])) if tokens else batch_size
+            long = int(self.lengths[order[start]]) * (2 if self.pair == "separate" else 1)
+            size = max(1, tokens // long) if tokens else batch_size
             batches.append(order[start : start + size])
             start += size
         return batches

@@ -10,6 +10,7 @@ from pathlib import Path
 from tokenizers import BertWordPieceTokenizer
 
 from ..errors import MinbertError
+from ..files import write_atomic
 
 TRUNCATIONS = ("end", "middle")
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -38,9 +39,17 @@ class Tokenizer:
     def __len__(self):
         return len(self._words)
 
+    def save(self, folder):
+        """What a folder needs for the same tokenizer: the words, and whether they are small."""
+        for path in (self.path, self.path.with_name("tokenizer_config.json")):
+            if path.is_file():
+                write_atomic(Path(folder) / path.name, path.read_bytes())
+
     def encode(self, texts):
         """Every text as a list of ids, without special tokens and without a limit on length."""
-        return [coding.ids for coding in self._pieces.encode_batch(list(texts), add_special_tokens=False)]
+        texts, encode = list(texts), self._pieces.encode_batch
+        parts = (texts[start : start + 5000] for start in range(0, len(texts), 5000))  # what the package returns is large
+        return [coding.ids for part in parts for coding in encode(part, add_special_tokens=False)]
 
     def tokens(self, ids):
         return [self._words[number] for number in ids]

@@ -26,13 +26,14 @@ def family(name, fields, scale="mini", least=2, **like):
     """Records like the system `name` (with `like` changed) in all but `fields`, seed and name; Missing where fewer than
     `least` different settings are recorded."""
     line = rest(records.rounded(system(name, scale, **like).to_dict()), fields)
-    groups = {line: []}
+    groups = {(line, ""): []}
     for record in records.load_all(scale=scale):
-        groups.setdefault(rest(record["config"], fields), []).append(record)
+        if "data" in record:  # another program's run has none
+            groups.setdefault((rest(record["config"], fields), records.ground(record)), []).append(record)
     fits = lambda run: run["name"] == name and all(run["config"][k] == records.rounded(v) for k, v in like.items())
-    usable = {key: _once(name, fields, runs) for key, runs in groups.items() if key == line or any(map(fits, runs))}
+    usable = {key: _once(name, fields, runs) for key, runs in groups.items() if key[0] == line or any(map(fits, runs))}
     settings = {key: len({setting(run, fields) for run in runs}) for key, runs in usable.items()}
-    best = max(usable, key=lambda key: (settings[key], key == line, len(usable[key]), key))
+    best = max(usable, key=lambda key: (settings[key], key[0] == line, len(usable[key]), key))
     if settings[best] < least:
         raise Missing(f"run `{command(name, scale)}`")
     return sorted(usable[best], key=lambda run: (setting(run, fields), run["config"]["seed"]))
@@ -81,6 +82,23 @@ def data_note(runs):
     rows, file = (runs[0]["data"]["train/qqp"][key] for key in ("rows", "file"))
     note = f" QQP: {rows:,} training rows of {file}."
     return note + (" MiniLM-L6's own training saw Quora pairs." if "MiniLM" in runs[0]["model"] else "")
+
+
+def differing(groups):
+    """For a caption: which systems of {name: runs} learnt for other epochs or from other rows than most; "" where none did."""
+    amounts, notes = {}, {}  # {what: {how much: names}}, {how it differs: what}
+    for name, runs in groups.items():
+        config = runs[0]["config"]
+        rows = {f"rows of {task.upper()}": config["limit"].get(task, "all") for task in config["tasks"]}
+        for what, much in {"epochs": config["epochs"], **rows}.items():
+            amounts.setdefault(what, {}).setdefault(much, []).append(name)
+    for what, names in amounts.items():
+        usual, *others = sorted(names, key=lambda much: -len(names[much]))
+        if others:
+            unlike = " and ".join(f"{much} in {', '.join(names[much])}" for much in others)
+            notes.setdefault(f"{usual}, but {unlike}", []).append(what)
+    told = "; ".join(f"{', '.join(what)}: {text}" for text, what in notes.items())
+    return f" Not all alike in {told}." if told else ""
 
 
 def panel(axes, runs, field, score, colour=style.BLUE, label="own runs", place=lambda value: value):
