@@ -6,6 +6,7 @@ status (None is 0). Its docstring is the description in --help. A MinbertError b
 any other exception is a bug and keeps its traceback.
 """
 
+import json
 import os
 import sys
 
@@ -46,6 +47,8 @@ def notebooks(args):
     from .workbook import notebooks as room
     from .workbook import twins
 
+    if args.record and not args.run:
+        raise MinbertError("--record keeps what --run measured: give both")
     if args.build:
         return room.build(args.names)
     if args.check:
@@ -88,7 +91,7 @@ def train(args):
         from .lab.tensorboard import writer
 
         writer()  # a missing package is told before the run, not after it
-    micro_batch = memory.micro_batch(config, args.max_memory) if args.max_memory else None
+    micro_batch = memory.micro_batch(config, args.max_memory) if args.max_memory is not None else None
     record = run(config, out=args.out, again=args.again, micro_batch=micro_batch)
     if args.tensorboard:
         from .lab.tensorboard import export
@@ -115,6 +118,9 @@ def sweep(args):
     fixed = dict(map(parse_setting, args.set))
     if args.workers < 1 or not all(seed.strip().isdecimal() for seed in args.seeds.split(",")):
         raise MinbertError(f"--workers {args.workers} --seeds {args.seeds}: at least one worker, and seeds as in 0,1,2")
+    if args.random is not None and (args.random < 1 or not axes):
+        raise MinbertError(f"--random {args.random}: at least one draw, from at least one --grid NAME=V1,V2")
+    _not_both(args, "--ray", "--workers")
     seeds = [int(seed) for seed in args.seeds.split(",")]
     where = scale(args.scale).name
     if args.random:
@@ -144,6 +150,7 @@ def predict(args):
 
     if args.file and not (args.task and args.split):
         raise MinbertError("--file needs --task and --split, so that the file can be named and read")
+    _not_both(args, "--file", "--data")
     files = {(args.task, args.split): args.file} if args.file else None
     splits = (args.split,) if args.split else ("dev", "test")
     tasks = (args.task,) if args.task else None
@@ -162,6 +169,7 @@ def ensemble(args):
     from .home import scale
     from .lab import members, predict
 
+    _not_both(args, "--average", "--out", "--teach", "--task", "--limit", "--folds", "--replacement")
     if args.average:
         record = predict.average_runs(args.runs, args.average)
         print(f"{args.average}: " + "  ".join(f"{task} {value:.4f}" for task, value in record["scores"].items()))
@@ -181,8 +189,14 @@ def bench(args):
     """How fast this library trains and scores, beside Hugging Face's transformers and a plain first implementation.
 
     One run, ways taking turns, medians of rounds after a warm-up. Before a time is believed, all ways must have the same
-    losses. --quick ends within eight minutes on two cores; without it half an hour or more.
+    losses. --quick ends within eight minutes on two cores; without it half an hour or more. --epochs measures no other way than
+    ours: what an epoch of each task takes on this device, plain and with SMART, of MiniLM's shape and of BERT-base's.
     """
+    if args.epochs:
+        from .lab import epochs
+
+        rows = epochs.bench(args.threads)
+        return print(json.dumps(rows, indent=1) if args.json else epochs.as_text(rows))
     from .lab.bench import bench as measure
 
     measure(args.quick, args.json, args.threads, args.only)
@@ -239,6 +253,14 @@ def badges(args):
     from .workbook import badges as room
 
     print(f"README and notebooks now point at {room.write(args.address)}")
+
+
+def _not_both(args, one, *others):
+    """Refuse an option beside another that it would make void. Given is what has another value than its default."""
+    default = {names[0]: rules.get("default") for names, rules in options.COMMANDS[args.function.__name__][1:]}
+    given = [name for name in (one, *others) if getattr(args, name[2:]) not in (default[name], False)]
+    if one in given and len(given) > 1:
+        raise MinbertError(f"{one} and {given[1]} exclude each other: give one of the two")
 
 
 def parser():

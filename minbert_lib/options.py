@@ -84,6 +84,11 @@ COMMANDS = {  # name: summary, then its options; a list among them: exactly one 
         "measure the speed beside what people use",
         option("--quick", action="store_true", help="fewer batches and rounds: within eight minutes"),
         option("--json", action="store_true", help="print the rows as JSON"),
+        option(
+            "--epochs",
+            action="store_true",
+            help="in place of that: tokens a second and seconds an epoch on this device, CPU or GPU",
+        ),
         option("--threads", type=int, metavar="N", help="CPU threads (default: as torch has them)"),
         option("--only", nargs="+", default=(), metavar="PART", help="parts whose name contains this: train, qqp, smart, …"),
     ],

@@ -38,6 +38,7 @@ train C2 --set bregman=1 --set 'bregman_options={"beta": "a"}' → bregman_optio
 train C2 --set own_layers=99 → own_layers
 train C2 --seed -1 → seed
 train C2 --max-memory 10 → too few
+train C2 --max-memory 0 → too few
 predict nowhere --out o → nowhere
 predict folder --out o → result.json
 sweep C2 --grid lr --plan → lr
@@ -45,6 +46,18 @@ sweep C2 --grid lr=a,b --plan → lr
 sweep C2 --grid foo=1 --plan → foo
 sweep C2 --seeds a,b --plan → seeds
 sweep C2 --grid lr=1e-5 --workers 0 → workers
+sweep C2 --random 5 → --grid
+sweep C2 --grid lr=1e-5,1e-4 --random 0 → --random
+sweep C2 --ray local --workers 3 → --workers
+predict folder --out o --task sst --split dev --file file --data folder → --data
+ensemble C2 --scale mini --limit -3 → limit of -3
+ensemble C2 --scale mini --limit 0 → limit of 0
+ensemble folder --average o --out o → --out
+ensemble folder --average o --teach o → --teach
+ensemble folder --average o --task sst → --task
+ensemble folder --average o --limit 2 → --limit
+ensemble folder --average o --folds 3 → --folds
+ensemble folder --average o --replacement → --replacement
 figures nowhere → nowhere
 figures 04_1_learning_curves --out file → file
 data foo → --get
@@ -55,6 +68,7 @@ grade nowhere → nowhere
 grade submitted --out file/x.csv → x.csv
 grade submitted --seconds nan → seconds
 notebooks --run 77 → 77
+notebooks --check --record → --run
 notebooks --build 77 → 77""".splitlines()
 
 

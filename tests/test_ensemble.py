@@ -76,16 +76,6 @@ def test_constant_predictions_come_last():
     assert found.chosen[0] == 1 and not np.isnan(found.score)
 
 
-def test_best_per_task_with_runs_that_lack_a_task():
-    labels = {"sst": np.array([0, 1]), "sts": np.array([1.0, 2, 4]), "qqp": np.array([1, 0])}
-    members = [
-        {"sst": np.eye(5)[[0, 0]], "sts": np.array([1.0, 2, 4])},
-        {"sst": np.eye(5)[[0, 1]]},
-        {"sts": np.array([4.0, 2, 1])},
-    ]
-    assert ensemble.best_per_task(members, labels) == {"sst": 1, "sts": 0}
-
-
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000), st.integers(2, 30))
 def test_no_example_is_scored_by_a_choice_it_took_part_in(seed, folds):
@@ -149,6 +139,7 @@ def test_a_weight_average_of_linear_models_is_the_average_of_their_predictions()
     [
         (lambda: ensemble.average_predictions([]), "at least one member"),
         (lambda: ensemble.greedy_ensemble([], [], sst), "at least one member"),
+        (lambda: ensemble.greedy_ensemble([np.eye(5)], range(5), sst, limit=0), "a limit of 0 members"),
         (lambda: ensemble.average_predictions([[1, 2], [1, 2, 3]]), "differ in shape"),
         (lambda: ensemble.cross_validated_greedy([[1, 2]], [1, 2], sts, folds=3), "3 folds of 2 examples"),
         (lambda: ensemble.average_weights([]), "at least one state dict"),

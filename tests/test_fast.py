@@ -13,7 +13,7 @@ import torch.nn.functional as F
 
 from minbert_lib.errors import MinbertError
 from minbert_lib.home import scale
-from minbert_lib.lab import memory, records, rivals
+from minbert_lib.lab import epochs, memory, records, rivals
 from minbert_lib.lab.config import RunConfig
 from minbert_lib.learn.metrics import task_loss
 from minbert_lib.model import BertConfig, BertModel, fast
@@ -164,6 +164,17 @@ def test_a_batch_that_fits_is_left_whole_and_one_that_does_not_is_cut():
     assert memory.micro_batch(config, fixed + 8.5 * each) == 8
     with pytest.raises(MinbertError, match="too few"):
         memory.micro_batch(config, 100)
+
+
+def test_an_epoch_of_each_task_is_timed_on_this_device(tmp_path, monkeypatch):
+    """The real trainer, plain and with SMART; without MiniLM's files its shape and the sample's sentences."""
+    monkeypatch.setenv("MINBERT_HOME", str(tmp_path))
+    rows = epochs.measure("mini", "cpu", steps=1, batch_size=2)
+    assert [(row["task"], row["way"]) for row in rows] == [(t, w) for t in ("sst", "sts", "qqp") for w in ("plain", "SMART")]
+    for row in rows:
+        assert row["tokens_a_second"] > 0 and row["seconds_an_epoch"] > row["ms_a_step"] / 1e3
+        assert ("share_of_peak" in row) == (row["way"] == "plain")
+    assert len(epochs.as_text(rows).splitlines()) == 7
 
 
 def test_the_count_of_memory_is_above_what_recorded_runs_took():

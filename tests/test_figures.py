@@ -145,6 +145,27 @@ def test_a_row_that_was_run_with_fewer_epochs_is_shown_as_such(without_records, 
         vary.family("S3", ("head_dropout",))
 
 
+def test_systems_of_other_lengths_and_rows_are_named_in_the_caption():
+    groups = {name: [{"config": system(name, "mini").to_dict()}] for name in ("B1", "M1", "M2", "M4", "P1")}
+    groups["M4"][0]["config"]["limit"] = {"qqp": 9000, "sts": 9000}
+    assert vary.differing({name: groups[name] for name in ("B1", "M1")}) == ""
+    wanted = " Not all alike in epochs: 3, but 10 in P1; rows of QQP, rows of STS: all, but 9,000 in M4."
+    assert vary.differing(groups) == wanted
+
+
+def test_a_dot_is_of_one_setting(without_records, tmp_path):
+    """Score beside cost averages seeds only; sharing gives each number of epochs its label; times are compared of like epochs."""
+    for name in ("S10-multi", "S10-2", "M1", "M2", "M3"):
+        fake(system(name, "mini"), tmp_path / "runs")
+    alone = words(figures.draw("09_7_score_and_cost"))
+    fake(system("S10-2", "mini", epochs=9), tmp_path / "runs")
+    assert words(figures.draw("09_7_score_and_cost")) == alone and "5 runs of 5 systems" in alone
+    text = words(figures.draw("09_2_sharing"))
+    assert "2 own layers (3 epochs)" in text and "2 own layers (9 epochs)" in text
+    fake(system("M4", "mini", limit={"qqp": 10}), tmp_path / "runs")
+    assert "seeds: M1 1, M2 1, M3 1. " in (text := words(figures.draw("08_13_smartcs_times"))) and "not recorded yet: M4" in text
+
+
 def test_rates_of_a_sweep_follow_the_scale():
     rates = lambda scale: sorted({config.lr for config in sweep.of_row("S1", scale=scale)})
     assert rates("base") == [5e-6, 1e-5, 2e-5] and rates("mini") == [2.5e-5, 5e-5, 1e-4]

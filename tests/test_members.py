@@ -1,6 +1,7 @@
 """From records to an ensemble and to files: chosen from stored predictions, predicted again from weights, taught to a student."""
 
 import json
+import shutil
 import tracemalloc
 
 import numpy as np
@@ -79,6 +80,8 @@ def test_runs_are_named_by_system_key_or_not_at_all(invented, capsys):
     key = next(run["key"] for run in invented if run["name"] == "S10-multi")
     assert [run["name"] for run in members.recorded(["S10-2", key], "mini")] == ["S10-2", "S10-multi"]
     assert len(members.recorded([], "mini")) == 5
+    twice = members.recorded(["C2", next(run["key"] for run in invented if run["name"] == "C2"), "C2"], "mini")
+    assert [run["name"] for run in twice] == ["C2"] * 3 and len({run["key"] for run in twice}) == 3
     assert cli.main(["ensemble", "S10-3", "--scale", "mini"]) == 2
     assert "nothing recorded at scale mini is called 'S10-3'" in capsys.readouterr().err
 
@@ -117,6 +120,22 @@ def test_folders_given_by_themselves_are_named_in_the_ensemble(finished, tmp_pat
     described = json.loads((tmp_path / "ensemble.json").read_text())
     assert {member["folder"] for member in described["sst"]["members"]} <= set(names)
     assert all(folder.name.startswith("run") for folder in predict.teams_of([tmp_path])["sst"])
+
+
+def test_a_run_named_by_system_and_folder_is_one_candidate_with_its_folder(finished):
+    _, folders = finished
+    for names in (["C2", str(folders[0])], [str(folders[0]), "C2"]):
+        found = members.recorded(names, "tiny")
+        assert sorted(run.get("folder", "") for run in found) == ["", str(folders[0])]
+
+
+def test_a_file_that_cannot_be_written_is_told_and_an_older_one_removed(finished, tmp_path, monkeypatch, capsys):
+    stored = records.predictions
+    monkeypatch.setattr(records, "predictions", lambda run: {"dev": stored(run)["dev"]})
+    (tmp_path / "sst-test-output.csv").write_text("another team's")
+    assert cli.main(["ensemble", "C2", "--scale", "tiny", "--task", "sst", "--out", str(tmp_path)]) == 0
+    assert "sst-test-output.csv: not written, C2 seed" in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"sst-dev-output.csv", "ensemble.json"}
 
 
 def test_a_member_named_twice_counts_twice_and_works_once(finished):
@@ -166,9 +185,21 @@ def test_a_weight_average_is_a_finished_run(finished, tmp_path):
     mean, one, other = (predict.Trained(folder).model.state_dict() for folder in (tmp_path / "mean", *folders))
     assert all(torch.allclose(mean[name], (one[name] + other[name]) / 2, atol=1e-7) for name in mean)
     record = records.load(tmp_path / "mean/result.json")
+    assert record["seconds"] == pytest.approx(sum(records.load(folder / "result.json")["seconds"] for folder in folders))
+    assert "best_per_task" not in record
     again = predict.Trained(tmp_path / "mean").predict("sst", read_rows("sst", "dev", home.scale("tiny").data).examples)
     assert np.allclose(again, records.predictions(record)["dev"]["sst"], atol=1e-6)
     assert cli.main(["ensemble", names[0], str(tmp_path / "mean"), "--scale", "tiny", "--task", "sst"]) == 0  # it may join
+
+
+def test_runs_of_two_settings_have_no_mean(finished, tmp_path, capsys):
+    _, folders = finished
+    shutil.copytree(folders[1], tmp_path / "other")
+    path = tmp_path / "other/result.json"
+    record = records.load(path)
+    records.save_at(path, record | {"config": record["config"] | {"lr": 0.5, "dev_limit": {"sst": 9}}})
+    assert cli.main(["ensemble", str(folders[0]), str(tmp_path / "other"), "--average", str(tmp_path / "mean")]) == 2
+    assert "other differ in dev_limit, lr: only seeds" in capsys.readouterr().err and not (tmp_path / "mean").exists()
 
 
 def test_soft_labels_reach_the_student_and_its_loss_is_cross_entropy_with_them(finished, capsys):

@@ -17,6 +17,7 @@ from ..home import scale as scale_of
 from . import published, records
 from .systems import SEEN_IN, SYSTEMS, TITLES, system
 
+AMOUNT = {"limit", "dev_limit", "epochs"}  # less of the same is nearer to a system than a switch turned
 SCORES = ("sst", "qqp", "sts", "cfimdb", "mean", "mean_norm")
 
 
@@ -56,7 +57,8 @@ def main_group(name, scale, found):
         return [], ""
     line = records.rounded(system(name, scale).to_dict())  # as records keep it: 3e-5 * 5 is a hair above 0.00015
     changes = {key: {k: v for k, v in json.loads(key[0]).items() if v != line[k] and k != "seed"} for key in groups}
-    best = min(groups, key=lambda key: (len(changes[key]), -len(groups[key]), key))
+    other = lambda key: len(changes[key].keys() - AMOUNT)
+    best = min(groups, key=lambda key: (other(key), len(changes[key]), -len(groups[key]), key))
     return groups[best], ", ".join(f"{k}={json.dumps(v)}" for k, v in changes[best].items())
 
 

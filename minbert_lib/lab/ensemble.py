@@ -54,9 +54,11 @@ def greedy_ensemble(members, labels, score, replacement=False, limit=None, stop=
     `stop=False` goes on although the score falls, to see what comes.
     """
     members = [np.asarray(member, dtype=float) for member in members]
-    limit = limit or len(members)
-    chosen, path = [], []
     total = np.zeros_like(average_predictions(members))
+    limit = len(members) if limit is None else limit
+    if limit < 1:
+        raise MinbertError(f"a limit of {limit} members: an ensemble needs at least one")
+    chosen, path = [], []
     while len(chosen) < limit:
         left = [i for i in range(len(members)) if replacement or i not in chosen]
         if not left:
@@ -69,19 +71,6 @@ def greedy_ensemble(members, labels, score, replacement=False, limit=None, stop=
         path.append(scores[best])
         total = total + members[left[best]]
     return Ensemble(tuple(chosen), tuple(path))
-
-
-def best_per_task(members, labels):
-    """For each task, the position of the member with the best score.
-
-    `members` are dictionaries task -> predictions (a run may lack a task), `labels` one of task -> labels.
-    """
-    best = {}
-    for task, truth in labels.items():
-        scores = {i: _or_worst(score_of(task)(m[task], truth)) for i, m in enumerate(members) if task in m}
-        if scores:
-            best[task] = max(scores, key=scores.get)
-    return best
 
 
 @dataclass(frozen=True)

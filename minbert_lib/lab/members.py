@@ -6,6 +6,7 @@ folds that had no part in it. A team's cost is that of its distinct runs, each c
 """
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from . import records
 from .config import THREE
 from .ensemble import Ensemble, Honest, average_predictions, cross_validated_greedy, greedy_ensemble, score_of
 from .facts import facts
-from .submission import SPLITS, check_submission, write_submission
+from .submission import SPLITS, check_submission, submission_path, write_submission
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,18 @@ class Team:
 
 
 def recorded(runs, scale):
-    """The records of `runs`: systems' names, keys, or folders of finished runs; of all recorded runs where none is named."""
-    known, found = records.load_all(scale=scale), []
+    """The records of `runs` (systems' names, keys, folders of finished runs), each once; of all runs where none is named."""
+    known, found = records.load_all(scale=scale), {}
     for name in runs:
         named = [run for run in known if name in (run["name"], run["key"])]
         if not named and (Path(name) / "result.json").is_file():
             named = [_of_folder(name, known)]
         if not named:
             raise MinbertError(f"nothing recorded at scale {scale} is called {name!r}, and it is no finished run's folder")
-        found += named
-    return found if runs else known
+        for run in named:  # if twice, by its system and by its folder, it keeps the folder
+            ident = run["name"], run["key"]
+            found[ident] = found.get(ident, {}) | run
+    return list(found.values()) if runs else known
 
 
 def _of_folder(folder, known):
@@ -158,8 +161,11 @@ def hand_in(teams, out):
     for task, team in teams.items():
         stored = [records.predictions(run) for run in team.runs]
         for split in SPLITS:
-            if not all(task in one.get(split, {}) for one in stored):
-                continue  # a run made where the test file was not
+            if lacking := [run for run, one in zip(team.runs, stored) if task not in one.get(split, {})]:
+                path = submission_path(out, task, split)
+                path.unlink(missing_ok=True)  # an older one is another team's
+                print(f"{path}: not written, {named(lacking[0])} has no {split} predictions for {task}", file=sys.stderr)
+                continue
             answers = decide(average_predictions([one[split][task] for one in stored]), task)
             source = find_file(task, split, place)
             path = write_submission(out, task, split, (example.id for example in iter_file(source, task, split)), answers)

@@ -6,7 +6,7 @@ task may have members of its own, and the models of one task are in memory at a 
 """
 
 import json
-from itertools import islice
+from itertools import islice, tee
 from pathlib import Path
 
 import numpy as np
@@ -140,30 +140,12 @@ def submit(runs, out, data=None, splits=("dev", "test"), tasks=None, files=None)
 def _write(members, task, split, source, out):
     chunks = stream(members, task, source, split)
     pairs = ((example.id, answer) for chunk, values in chunks for example, answer in zip(chunk, decide(values, task)))
-    ids, answers = _unzip(pairs)
-    path = write_submission(out, task, split, ids, answers)
+    one, same = tee(pairs)  # the writer reads both in step, so that no pair waits long
+    path = write_submission(out, task, split, (name for name, _ in one), (answer for _, answer in same))
     wrong = check_submission(path, (example.id for example in iter_file(source, task, split)), task)
     if wrong:
         raise MinbertError(wrong[0])
     return path
-
-
-def _unzip(pairs):
-    """Two iterators that are read in step: the writer takes an id, then its answer."""
-    answers = []
-
-    def ids():
-        for name, answer in pairs:
-            answers.append(answer)
-            yield name
-
-    def values():
-        while True:
-            if not answers:
-                return
-            yield answers.pop()
-
-    return ids(), values()
 
 
 def teach(teams, name):
@@ -183,22 +165,32 @@ def teach(teams, name):
 
 
 def average_runs(runs, out):
-    """One model whose weights are the mean of several runs' of one shape, as a finished run in the folder `out`; → its record."""
+    """One model whose weights are the mean of several runs' of one setting, as a finished run in the folder `out`; → its record."""
     if not runs:
         raise MinbertError("name the runs whose weights are to be averaged")
     members = [Trained(locate(run)) for run in runs]
     first, keys = members[0], [member.record["key"] for member in members]
+    for run, member in zip(runs, members):
+        if differ := _differ(first.config, member.config):
+            raise MinbertError(f"{runs[0]} and {run} differ in {', '.join(differ)}: only seeds of one setting have a mean")
     first.model.load_state_dict(average_weights(member.model.state_dict() for member in members))
     predictions, scores = _predictions(first), {}
     for task, found in predictions["dev"].items():
         scores[task] = score(found, facts(first.record, task)["labels"], task)
     record = first.record | {"name": f"{first.config.name}-average", "key": "-".join(keys), "scores": scores | means(scores)}
     record |= {"notes": [f"mean of the weights of {', '.join(keys)}"], "epochs": [], "curve": [], "intervals": {}}
+    record["seconds"] = sum(member.record["seconds"] for member in members)
+    record.pop("best_per_task", None)  # the first member's
     settings, _ = weights.load(locate(runs[0]))
     weights.save(out, settings, first.model.state_dict())
-    write_atomic(Path(out) / "vocab.txt", first.tokenizer.path.read_bytes())
+    first.tokenizer.save(out)
     records.save_at(Path(out) / "result.json", record, predictions)
     return record
+
+
+def _differ(one, other):
+    """What two configs differ in, beside name and seed."""
+    return [name for name, value in vars(one).items() if name not in ("name", "seed") and value != getattr(other, name)]
 
 
 def _predictions(member):

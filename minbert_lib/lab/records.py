@@ -117,10 +117,13 @@ def _digest(path, size, changed):
 
 
 def ground(record):
-    """What runs must share beside their settings to stand on one line: the data they read, and their arithmetic."""
-    return json.dumps(
-        [{name: facts["sha256"] for name, facts in record.get("data", {}).items()}, record.get("precision")], sort_keys=True
-    )
+    """What runs must share beside their settings to stand on one line: the data that they read, and their arithmetic.
+
+    Training files count by their names: augmentation is a setting, and gives the rows a hash of their own.
+    """
+    data = record.get("data", {})
+    files = {name: facts["file" if name.startswith("train/") else "sha256"] for name, facts in data.items()}
+    return json.dumps([files, record.get("precision")], sort_keys=True)
 
 
 def load_all(where=None, scale=None, name=None):

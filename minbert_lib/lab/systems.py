@@ -105,7 +105,10 @@ _TABLE = {
     "E5": (_sys(EKJ, hidden_layers=4), "four hidden layers a head"),
     "E6": (_sys(EKJ, smart=1.0, smart_options=PUBLIC_SMART), "E2 + SMART on all tasks"),
     "E7": (_sys(EKJ, smart=1.0, smart_options=PUBLIC_SMART, sst_head="routing"), "E6 + routing head for SST"),
-    "E8": (_sys(EKJ, tasks=("sts", "qqp", "sst")), "E2 with the tasks in the opposite order"),
+    "E8": (
+        _sys(EKJ, tasks=("sts", "qqp", "sst")),
+        "E2 with the tasks in the opposite order (a sum of gradients: only random draws can differ)",
+    ),
     "B1": (B1, "SST only, scored on all three"),
     "B2": (B2, "B1 + SMART + Bregman"),
     "B3": (B3, "round robin"),

@@ -160,16 +160,19 @@ def synthetic(shape, length, batch, layers, tasks=1, K=0, members=1, precision="
     return lambda: [trainer.update(names) for _ in range(members)]
 
 
-def peak(precision="float32", size=1536):
+def peak(precision="float32", size=1536, device="cpu"):
     """GFLOP/s of one large matrix product, the most that this machine gives: the best of ten."""
     kind = getattr(torch, precision)
-    a, b = torch.randn(size, size).to(kind), torch.randn(size, size).to(kind)
-    onednn = precision == "float32" and fast.onednn_is_faster()
+    a, b = torch.randn(size, size).to(device, kind), torch.randn(size, size).to(device, kind)
+    onednn = device == "cpu" and precision == "float32" and fast.onednn_is_faster()
+    wait = torch.cuda.synchronize if device == "cuda" else lambda: None
     multiply = (lambda: fast.product(a, b)) if onednn else (lambda: a @ b)
     best = np.inf
     for _ in range(10):
+        wait()
         begun = time.perf_counter()
         multiply()
+        wait()
         best = min(best, time.perf_counter() - begun)
     return 2 * size**3 / best / 1e9
 

@@ -27,7 +27,7 @@ def epoch_plan(batches, how, rng, epoch=1, epochs=1, epoch_of=None):
         return [(task,) for _ in range(rounds) for task in tasks]
     if how == "largest_first":
         largest = max(tasks, key=batches.get)
-        alone = epoch <= (epochs + 1) // 2 and epochs > 1  # the first half of training sees the largest task only
+        alone = epoch <= (epochs + 1) // 2 and epochs > 1  # the first half of the epochs, rounded up, sees the largest task only
         return [(largest,)] * (rounds * len(tasks)) if alone else [(task,) for _ in range(rounds) for task in tasks]
     if how == "shuffled":
         order = rng.permutation([task for task in tasks for _ in range(batches[task])])

@@ -187,7 +187,7 @@ class BertModel(nn.Module):
             config.hidden_dropout_prob = hidden_dropout
         if attention_dropout is not None:
             config.attention_probs_dropout_prob = attention_dropout
-        with torch.device("meta"):  # names and shapes are compared before any memory is taken
+        with torch.device("meta"):  # names and shapes are compared before a model takes memory
             weights.matched(BertModel(config), tensors, folder)
         model = cls(config, **parts)
         weights.fill(model, tensors, folder)

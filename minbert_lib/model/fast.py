@@ -4,7 +4,7 @@ Notable choices
 - `Linear` is nn.Linear; in float32 on a processor that is not Intel's it multiplies by oneDNN. PyTorch's default there, MKL,
   leaves such a processor's AVX-512 unused, and takes twice the time.
 - `Dropout` draws 16 random bits a number, four numbers at a draw, in place of one draw of 53 bits each. So a chance is a
-  multiple of 1/65536: 0.1 is 0.100006, and what is kept is scaled by exactly that.
+  multiple of 1/65536: 0.1 is 0.100006, and what is kept is scaled by exactly that (in 16 bits, by the nearest number there is).
 - `keep_memory` tells the C library to keep freed memory. A step frees and takes hundreds of large tensors (the gradient of the
   word embeddings is 47 MB); by default each goes back to the system, which hands it out again page by page, zeroed.
 """

@@ -140,7 +140,7 @@ def trip(rng, q):
 
 
 def near_miss(rng, q):
-    """A question that differs in one thing: mostly roles swapped, else another act, person, place or kind."""
+    """A question that differs in one thing: roles swapped, or another act, person, place or kind."""
     if rng.random() < 0.20 or q.ask == "order":
         return replace(q, a=q.b, b=q.a)
     if q.ask == "compare":

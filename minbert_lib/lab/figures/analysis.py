@@ -13,6 +13,7 @@ from ...errors import MinbertError
 from ...learn.metrics import decide
 from ...text.tasks import TASKS
 from .. import analysis, facts, published
+from ..predict import command_of
 from . import Missing, style
 from .baseline import group
 from .vary import data_note, either, said
@@ -37,7 +38,7 @@ def look(record, task):
     try:
         predictions, known = facts.scored(record, task)
     except MinbertError as reason:
-        raise Missing(f"{reason}; run `minbert train {record['name']} --scale {record['config']['scale']} --again`") from reason
+        raise Missing(f"{reason}; run `{command_of(record['config'])} --again`") from reason
     return predictions, known["labels"] if TASKS[task].kind == "score" else known["labels"].astype(int), known
 
 

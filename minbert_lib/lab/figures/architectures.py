@@ -4,15 +4,18 @@ Notable choices: a figure compares runs that agree in every setting but the ones
 beside score. Published points (BERT-base) have an axis of their own or a diamond, and are left out beside invented sentences.
 """
 
+from itertools import cycle, product
+
 import numpy as np
 from matplotlib.figure import Figure
 
 from .. import cost, published, records
+from ..board import main_group
 from ..config import THREE
 from ..systems import SYSTEMS, system
 from . import Missing, style
 from .tasks import largest, told_of
-from .vary import command, family, of_task
+from .vary import command, differing, family, of_task
 
 SHARING = {  # what S10 and S9 call it, by (own_layers, beside)
     "S10-multi": "one for all",
@@ -47,14 +50,14 @@ def sharing(scale=None):
     rows, scale = rows_of(tuple(SHARING), ("own_layers", "beside", "epochs"), 2, scale)
     figure = Figure(figsize=(style.WIDE, 3.5), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
-    colours = dict(zip(SHARING, style.COLOURS))
-    for name, runs in rows.items():
-        for axes, fact, unit in ((left, "parameters", 1e6), (middle, "seconds", 60)):
-            x = [run[fact] / unit for run in runs]
-            y = [of_task("mean")(run) for run in runs]
-            axes.plot(
-                x, y, "o", color=colours[name], label=f"{SHARING[name]} ({runs[0]['config']['epochs']} epochs)".replace("\n", " ")
-            )
+    every, colours = sum(rows.values(), []), dict(zip(SHARING, style.COLOURS))
+    marks = dict(zip(sorted({run["config"]["epochs"] for run in every}), cycle("os^v")))
+    for name, (epochs, mark) in product(rows, marks.items()):
+        if mine := [run for run in rows[name] if run["config"]["epochs"] == epochs]:
+            label = f"{SHARING[name]} ({epochs} epochs)".replace("\n", " ")
+            for axes, fact, unit in ((left, "parameters", 1e6), (middle, "seconds", 60)):
+                x, y = [run[fact] / unit for run in mine], [of_task("mean")(run) for run in mine]
+                axes.plot(x, y, mark, color=colours[name], label=label)
     left.set(xlabel="parameters, millions", ylabel="mean of the three dev scores", title="Own runs: size")
     middle.set(xlabel="minutes of training", title="Own runs: time")
     printed = published.scores()
@@ -66,7 +69,6 @@ def sharing(scale=None):
     right.set(xlabel="parameters, millions", title="SerBERTus, BERT-base", xlim=(60, 680))
     right.margins(y=0.12)
     figure.legend(*left.get_legend_handles_labels(), fontsize=7.5, loc="outside upper center", ncols=3)
-    every = sum(rows.values(), [])
     style.caption(
         figure, f"{told_of(every)}\nRight: best epoch of each task by itself (its Table 6), one run each; sizes by arithmetic."
     )
@@ -165,17 +167,18 @@ def score_and_cost(scale=None):
     """Every three-task system that is recorded: mean score against minutes of training."""
 
     def find(scale):
-        found = [r for r in records.load_all(scale=scale) if r["name"] in SYSTEMS and r["scores"].get("mean") is not None]
-        if len({run["name"] for run in found}) < 5:
+        known = records.load_all(scale=scale)
+        groups = {name: main_group(name, scale, [run for run in known if run["name"] == name])[0] for name in sorted(SYSTEMS)}
+        groups = {name: runs for name, runs in groups.items() if runs and runs[0]["scores"].get("mean") is not None}
+        if len(groups) < 5:
             raise Missing(f"run `{command('S10-multi', scale)}` and other systems of three tasks")
-        return found
+        return groups
 
-    runs, scale = largest(find) if scale is None else (find(scale), scale)
+    groups, scale = largest(find) if scale is None else (find(scale), scale)
     figure = Figure(figsize=(style.WIDE, 4.0), layout="constrained")
     axes = figure.subplots()
-    names, places = sorted({run["name"] for run in runs}), []
-    for name in names:
-        mine = [run for run in runs if run["name"] == name]
+    places = []
+    for name, mine in groups.items():
         x, y = np.mean([run["seconds"] for run in mine]) / 60, np.mean([run["scores"]["mean"] for run in mine])
         colour = style.COLOURS["BECSPMW".find(name[0]) % 7]
         axes.plot(x, y, "o", color=colour, ms=3 + 0.5 * np.sqrt(np.mean([run["parameters"] for run in mine]) / 1e6))
@@ -189,11 +192,10 @@ def score_and_cost(scale=None):
     for which in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
         which("{x:.3g}")
     axes.tick_params(axis="x", which="both", labelsize=7.5)
-    style.caption(
-        figure,
-        f"{runs[0]['model']}. {len(runs)} runs of {len(names)} systems; a dot is the mean over all of a system's recorded runs.",
-    )
-    style.name_points(axes, names, *zip(*places))
+    runs = sum(groups.values(), [])
+    one = f"a dot is the mean over a system's runs of one setting (`minbert systems --csv --scale {scale}` names it)"
+    style.caption(figure, f"{runs[0]['model']}. {len(runs)} runs of {len(groups)} systems; {one}.{differing(groups)}")
+    style.name_points(axes, groups, *zip(*places))
     return figure
 
 

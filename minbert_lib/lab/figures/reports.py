@@ -11,10 +11,11 @@ from .. import published, records
 from ..board import main_group
 from . import style
 from .sweeps import lines_of, new_figure, points
-from .vary import command, data_note, either, family, of_report, of_task, panel, printed, rates, told
+from .vary import command, data_note, differing, either, family, of_report, of_task, panel, printed, rates, told
 
 SMARTCS = ("M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M9-M7+M6", "M9-M7+M8", "M9-M6+M8", "M9-M7+M6+M8")
 SBRRT = ("B1", "B2", "B3", "B4")
+AN_EPOCH = ("limit", "dev_limit", "batch_size")  # what must be alike for two systems' epochs to be compared
 
 
 def ladder(names, scores, report, source, title, scale="mini"):
@@ -55,6 +56,7 @@ def _about(groups, scale):
         first = groups[there[0]]
         lines.append(
             f"{first[0]['model']}; seeds: {', '.join(f'{name} {len(groups[name])}' for name in there)}.{data_note(first)}"
+            + differing({name: groups[name] for name in there})
         )
     if absent := [name for name in groups if name not in there]:
         lines.append(f"Own runs not recorded yet: {', '.join(absent)}; run `{command(absent[0], scale)}` and so on.")
@@ -103,9 +105,11 @@ def smartcs_times(scale="mini"):
     table = table[(table["report"] == "SMARTCS") & (table["time_unit"] == "s/epoch")]
     names = list(table["run"])
     known = records.load_all(scale=scale)
-    groups = {name: main_group(name, scale, [run for run in known if run["name"] == name])[0] for name in names}
+    first, _ = main_group("M1", scale, [run for run in known if run["name"] == "M1"])
+    alike = [run for run in known if not first or all(run["config"][part] == first[0]["config"][part] for part in AN_EPOCH)]
+    groups = {name: main_group(name, scale, [run for run in alike if run["name"] == name])[0] for name in names}
     epoch = lambda run: run["seconds"] / run["config"]["epochs"]
-    base = np.mean([epoch(run) for run in groups["M1"]]) if groups["M1"] else np.nan
+    base = np.mean([epoch(run) for run in first]) if first else np.nan
     figure = Figure(figsize=(6.4, 3.0), layout="constrained")
     axes = figure.subplots()
     printed(axes, range(len(names)), table["time"] / table["time"].iloc[0], label="SMARTCS (BERT-base, GPU)")
@@ -115,7 +119,8 @@ def smartcs_times(scale="mini"):
     axes.set_xticks(range(len(names)), [f"{name}" for name in names])
     axes.set(ylabel="time of an epoch / M1's", ylim=(0, 1.1 * axes.get_ylim()[1]), title="What SMART, Bregman and annealing cost")
     axes.legend(fontsize=7.5)
-    style.caption(figure, _about(groups, scale) + "\nDiamonds: SMARTCS' Figure 8.")
+    own = "Own runs: those with M1's rows and batches. " if first else ""
+    style.caption(figure, f"{_about(groups, scale)}\n{own}Diamonds: SMARTCS' Figure 8.")
     return figure
 
 

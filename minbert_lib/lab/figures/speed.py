@@ -57,7 +57,7 @@ def waterfall(rows=None):
 
 
 def growth(rows=None):
-    """A panel for each thing that can grow: a step's time, and the line of proportion through the first point."""
+    """A panel for each thing that can grow: a step's time, and the line of proportion through the last point."""
     rows = rows or room.read("growth")
     if not rows:
         raise Missing(REMEDY)
@@ -71,6 +71,7 @@ def growth(rows=None):
         if name != "K":
             axes.plot(x, [y[-1] * value / x[-1] for value in x], ":", color=style.GREY, label="in proportion")
         axes.set(title=TITLES[name], ylim=(0, None), xticks=x)
+        axes.tick_params(axis="x", labelsize=7)
     panels = figure.axes
     panels[0].set_ylabel("ms a step")
     panels[3].set_ylabel("ms a step")
@@ -80,7 +81,7 @@ def growth(rows=None):
         style.caption(
             figure,
             f"MiniLM's width, random words; where not varied: {', '.join(f'{n} {v[0]}' for n, v in room.AXES.items())}. "
-            f"{machine(one)}.",
+            f"{machine(one)}. Dotted: in proportion to the last point.",
         )
     return figure
 

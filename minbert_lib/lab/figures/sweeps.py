@@ -12,7 +12,7 @@ from .. import published
 from ..systems import BASE_LR
 from . import style
 from .baseline import group
-from .vary import categories, either, family, of_report, of_task, panel, printed, said, told
+from .vary import categories, command, either, family, of_report, of_task, panel, printed, said, told
 from .vary import rates as rates_of
 
 LINES = (style.ORANGE, style.BLUE, style.GREEN, style.PURPLE, style.RED)
@@ -143,7 +143,7 @@ def own_adamw(scale="mini"):
     right.set(ylabel="seconds an epoch", title="Time")
     right.set_ylim(0, 1.15 * right.get_ylim()[1])
     left.legend(fontsize=7.5)
-    own = told(runs, "S5", ("optimizer",), scale) if runs else f"{reason} The own AdamW is C2's: `minbert sweep C2`."
+    own = told(runs, "S5", ("optimizer",), scale) if runs else f"{reason} The own AdamW is C2's: `{command('C2', scale)}`."
     style.caption(figure, lines_of(own, _source("SerBERTus", "Table 2")))
     return figure
 

@@ -192,7 +192,7 @@ def siamese_alone(scale=None):
         base = as_recorded(system("P1", scale))
         turned = {label: alone(runs, base, name, scale) for label, name in ALONE.items()}
         if sum(map(bool, turned.values())) < 2:
-            raise Missing(f"run `{command('P1', scale, '--grid', 'hidden_layers=…')}` for single steps")
+            raise Missing(f"run `{command('P7', scale)}` for single steps")
         return chain["P1"], turned
 
     (first, turned), scale = largest(find) if scale is None else (find(scale), scale)

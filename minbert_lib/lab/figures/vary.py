@@ -88,8 +88,8 @@ def differing(groups):
     """For a caption: which systems of {name: runs} learnt for other epochs or from other rows than most; "" where none did."""
     amounts, notes = {}, {}  # {what: {how much: names}}, {how it differs: what}
     for name, runs in groups.items():
-        config = runs[0]["config"]
-        rows = {f"rows of {task.upper()}": config["limit"].get(task, "all") for task in config["tasks"]}
+        config, limit = runs[0]["config"], runs[0]["config"]["limit"]
+        rows = {f"rows of {task.upper()}": f"{limit[task]:,}" if task in limit else "all" for task in config["tasks"]}
         for what, much in {"epochs": config["epochs"], **rows}.items():
             amounts.setdefault(what, {}).setdefault(much, []).append(name)
     for what, names in amounts.items():
@@ -97,8 +97,8 @@ def differing(groups):
         if others:
             unlike = " and ".join(f"{much} in {', '.join(names[much])}" for much in others)
             notes.setdefault(f"{usual}, but {unlike}", []).append(what)
-    told = "; ".join(f"{', '.join(what)}: {text}" for text, what in notes.items())
-    return f" Not all alike in {told}." if told else ""
+    parts = "; ".join(f"{', '.join(what)}: {text}" for text, what in notes.items())
+    return f" Not all alike in {parts}." if parts else ""
 
 
 def panel(axes, runs, field, score, colour=style.BLUE, label="own runs", place=lambda value: value):
