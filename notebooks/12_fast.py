@@ -176,8 +176,8 @@ for name, drop in [("PyTorch's", torch.nn.functional.dropout), ("16 bits", fast.
 # %% [markdown]
 # ## One change at a time
 #
-# Now the whole step. The first way is a first implementation: random batches, every layer whole, attention written out, a Python loop over
-# parameters. Every further way changes one thing and keeps the rest. All train on the same sentences, and they take turns, so that whatever else
+# Now the whole step. The first way is a first implementation: texts tokenised batch by batch, random batches, every layer whole, attention written out, a Python
+# loop over parameters. Every further way changes one thing and keeps the rest. All train on the same sentences, and they take turns, so that whatever else
 # the machine is doing meets all of them.
 #
 # **Predict first:** which change will save most?
