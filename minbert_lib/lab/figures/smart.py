@@ -130,6 +130,20 @@ def weight(scale="mini"):
     place = categories(left, [run["config"]["smart"] for run in runs])
     categories(right, place)
     panel(left, runs, "smart", of_task("sst"), place=place.get)
+    drawn = {run["key"] for run in runs}
+    more = [
+        run for run in records.load_all(scale=scale, name="S8") if run["key"] not in drawn and run["config"]["smart"] in place
+    ]
+    if more:  # another part of SST, or another number of epochs
+        read, epochs = more[0]["data"]["train/sst"]["rows"], more[0]["config"]["epochs"]
+        label = f"{read:,} sentences, {epochs} epochs, {len({run['config']['seed'] for run in more})} seed"
+        left.plot(
+            [place[run["config"]["smart"]] for run in more],
+            [run["scores"]["sst"] for run in more],
+            "x",
+            color=style.ORANGE,
+            label=label,
+        )
     low, high = said("S8", "good weight")
     shaded = [at for value, at in place.items() if low <= value <= high]
     if shaded:
@@ -158,7 +172,9 @@ def forms(scale="mini"):
     if not own:
         raise Missing(f"run `{command('W-smart', scale)}`")
     limit = own[0]["config"]["limit"]  # a part of SST may have to do
-    runs = family("W-smart", ("smart", "smart_options"), scale, limit=limit)
+    runs = [
+        run for run in family("W-smart", ("smart", "smart_options"), scale, limit=limit) if run["name"] == "W-smart"
+    ]  # not S8's
     plain = [run["scores"]["sst"] for run in runs if not run["config"]["smart"]]
     runs = [run for run in runs if run["config"]["smart"]]
     ways = sorted({_way(run["config"]["smart_options"]) for run in runs})
