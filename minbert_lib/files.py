@@ -8,7 +8,10 @@ import errno
 import gzip
 import hashlib
 import io
+import json
+import math
 import os
+import struct
 import tempfile
 import time
 from contextlib import contextmanager
@@ -16,6 +19,8 @@ from pathlib import Path
 
 from .errors import MinbertError
 
+MAX_HEADER = 16 << 20  # bytes of a safetensors header; BERT-large's has about 50 kB
+BYTES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 REMEDY = {
     errno.ENOSPC: "the disk is full: free some space, or point MINBERT_HOME / --out at another disk",
     errno.EDQUOT: "your disk quota is used up: free some space, or point MINBERT_HOME / --out elsewhere",
@@ -126,6 +131,43 @@ class _Bounded(io.RawIOBase):
     def close(self):
         self.file.close()
         super().close()
+
+
+def check_header(path):
+    """Read a safetensors header by hand and refuse lies: sizes, offsets and shapes must describe exactly this file. → how many tensors."""
+    try:
+        size = path.stat().st_size
+        with open(path, "rb") as file:
+            start = file.read(8)
+            length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
+            raw = file.read(length) if length <= min(MAX_HEADER, size - 8) else None
+    except OSError as error:
+        raise MinbertError(f"cannot read {path}: {error.strerror}") from error
+    if raw is None:
+        raise MinbertError(f"{path}: not a whole safetensors file (a header of {length:,} bytes in {size:,})")
+    try:
+        entries = json.loads(raw)
+        spans = sorted(_span(name, entry) for name, entry in entries.items() if name != "__metadata__")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise MinbertError(f"{path}: a damaged safetensors header ({str(error)[:160]})") from error
+    position = 0
+    for begin, end, name in spans:  # the tensors must fill the file without gap or overlap
+        if begin != position:
+            raise MinbertError(f"{path}: {name} begins at byte {begin:,} where {position:,} was due")
+        position = end
+    if position != size - 8 - length:
+        raise MinbertError(f"{path}: the header speaks of {position:,} bytes of weights, the file holds {size - 8 - length:,}")
+    return len(spans)
+
+
+def _span(name, entry):
+    begin, end = entry["data_offsets"]
+    shape, kind = entry["shape"], entry["dtype"]
+    if kind not in BYTES or len(shape) > 8 or not all(type(n) is int and n >= 0 for n in (*shape, begin, end)):
+        raise ValueError(f"{name}: {kind} {shape}")
+    if end - begin != BYTES[kind] * math.prod(shape):
+        raise ValueError(f"{name}: {end - begin:,} bytes for {kind} {shape}")
+    return begin, end, name
 
 
 def sha256(path):

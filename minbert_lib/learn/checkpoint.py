@@ -14,8 +14,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from ..errors import MinbertError
-from ..files import atomic_path
-from ..model.weights import check_header, pack
+from ..files import atomic_path, check_header
+from ..model.weights import pack
 
 CURRENT, PREVIOUS = "checkpoint.safetensors", "checkpoint.previous.safetensors"
 MARK = "__tensor__"

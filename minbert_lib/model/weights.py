@@ -6,7 +6,6 @@ checkpoint may come from a stranger. A `pytorch_model.bin` is read by torch's re
 
 import json
 import math
-import struct
 from pathlib import Path
 
 import torch
@@ -14,11 +13,8 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 
 from ..errors import MinbertError
-from ..files import write_atomic
+from ..files import check_header, write_atomic
 from ..home import SCALES, home, scale
-
-MAX_HEADER = 16 << 20  # bytes; a BERT-large header has about 50 kB
-BYTES = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
 
 def resolve(name_or_folder):
@@ -139,42 +135,6 @@ def read_config(path):
     if not isinstance(config, dict):
         raise MinbertError(f"{path}: not a table of settings")
     return config
-
-
-def check_header(path):
-    """Read a safetensors header by hand and refuse lies: sizes, offsets and shapes must describe exactly this file."""
-    try:
-        size = path.stat().st_size
-        with open(path, "rb") as file:
-            start = file.read(8)
-            length = struct.unpack("<Q", start)[0] if len(start) == 8 else size
-            raw = file.read(length) if length <= min(MAX_HEADER, size - 8) else None
-    except OSError as error:
-        raise MinbertError(f"cannot read {path}: {error.strerror}") from error
-    if raw is None:
-        raise MinbertError(f"{path}: not a whole safetensors file (a header of {length:,} bytes in {size:,})")
-    try:
-        entries = json.loads(raw)
-        spans = sorted(_span(name, entry) for name, entry in entries.items() if name != "__metadata__")
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise MinbertError(f"{path}: a damaged safetensors header ({str(error)[:160]})") from error
-    position = 0
-    for begin, end, name in spans:  # the tensors must fill the file without gap or overlap
-        if begin != position:
-            raise MinbertError(f"{path}: {name} begins at byte {begin:,} where {position:,} was due")
-        position = end
-    if position != size - 8 - length:
-        raise MinbertError(f"{path}: the header speaks of {position:,} bytes of weights, the file holds {size - 8 - length:,}")
-
-
-def _span(name, entry):
-    begin, end = entry["data_offsets"]
-    shape, kind = entry["shape"], entry["dtype"]
-    if kind not in BYTES or len(shape) > 8 or not all(type(n) is int and n >= 0 for n in (*shape, begin, end)):
-        raise ValueError(f"{name}: {kind} {shape}")
-    if end - begin != BYTES[kind] * math.prod(shape):
-        raise ValueError(f"{name}: {end - begin:,} bytes for {kind} {shape}")
-    return begin, end, name
 
 
 def _modern(name):
