@@ -178,6 +178,8 @@ _TABLE = {
         _sys(SST, pretrain={**MLM_TEXT, "text": "critics", "lr": 1e-5}),
         "further pre-training on critics' text",
     ),
+    "W-search": (SST, "grid search over rate, dropout and decay (with `--random N` a random one)"),
+    "W-folds": (TEAM, "choosing on folds in place of one dev set (`minbert ensemble --folds`)"),
     "W-cross-both": (_sys(TEAM, order="random", both_orders=True), "both orders averaged"),
 }
 SEEN_IN = {  # rows that are a view of other systems' runs
@@ -187,6 +189,7 @@ SEEN_IN = {  # rows that are a view of other systems' runs
     "S15": ("C2", "S10-multi", "S10-2"),
     "P7": ("P1", "P2", "P3", "P4", "P5", "P6"),
     "M11": ("M1", "S10-multi", "S10-2"),
+    "W-folds": ("S10-multi", "S10-2", "S11"),
 }
 SWEEPS = {  # what moves in a row that is a sweep: grids, one below the other; rates are BERT-base's, as above
     "S1": [{"lr": (5e-6, 1e-5, 2e-5)}],
@@ -200,6 +203,7 @@ SWEEPS = {  # what moves in a row that is a sweep: grids, one below the other; r
     ],
     "S8": [{"smart": (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)}],
     "W-smart": [{"smart": (0.0,)}, {"smart": (1.0, 10.0), "smart_options": SMART_FORMS}],
+    "W-search": [{"lr": (5e-6, 1e-5, 2e-5), "head_dropout": (0.0, 0.1, 0.3), "weight_decay": (0.0, 1e-2)}],
     "S9": [{"beside": ("none", "frozen"), "tasks": (("sst",), ("sts",))}],
     "S13": [
         {"pretrain": tuple({**MLM_TEXT, **way, "steps": n} for way in MLM_WAYS for n in (500, 2000, 8000))},
