@@ -162,9 +162,10 @@ def ensemble(args):
     """Choose recorded runs whose predictions, averaged, score best on dev; say what that gives and what it costs.
 
     RUN is a system's name (all its runs), a run's key, or a folder that `minbert train --out` made; without any, every recorded
-    run. A member is added while the dev score does not fall. What was chosen on dev is scored again on folds it was not
-    chosen on. --out needs no weights: predictions are stored with every record. --teach needs the members' weights. --average
-    chooses nothing: it makes one model whose weights are the mean of the RUNs', which must be alike.
+    run that learned from a fair part of the task's rows. A member is added while the dev score does not fall. What was chosen on
+    dev is scored again on folds it was not chosen on. --out needs no weights: predictions are stored with every record. --teach
+    needs the members' weights. --average chooses nothing: it makes one model whose weights are the mean of the RUNs', which must
+    be alike.
     """
     from .home import scale
     from .lab import members, predict
@@ -176,7 +177,8 @@ def ensemble(args):
         return
     known = members.recorded(args.runs, scale(args.scale).name)
     tasks = (args.task,) if args.task else ("sst", "qqp", "sts")
-    teams = members.choose(known, tasks, args.replacement, args.limit, args.folds)
+    least = 0 if args.runs else members.LEAST  # who is named is wanted
+    teams = members.choose(known, tasks, args.replacement, args.limit, args.folds, least)
     print(members.as_text(teams))
     if args.out:
         print(*members.hand_in(teams, args.out), sep="\n")

@@ -80,8 +80,14 @@ def where(run):
     return run.get("folder", run["key"])
 
 
-def pool(task, known):
-    """The runs of `known` that were scored on the same dev file of `task` (that of most of them); None where there is none."""
+LEAST = 0.3  # of the rows that the best taught candidate learned from
+
+
+def pool(task, known, least=LEAST):
+    """The runs of `known` that were scored on the same dev rows of `task` (the most rows, then the most runs); None where there is none.
+
+    Runs that learned from fewer than `least` of the rows that another one had are no candidates: an experiment's small runs would crowd the field.
+    """
     groups = {}
     for run in known:
         about = run.get("data", {}).get(f"dev/{task}")
@@ -89,17 +95,19 @@ def pool(task, known):
             groups.setdefault((about["rows"], about["sha256"]), []).append(run)
     if not groups:
         return None
-    runs = max(groups.values(), key=len)
+    runs = groups[max(groups, key=lambda group: (group[0], len(groups[group])))]
+    taught = [run["data"].get(f"train/{task}", {}).get("rows", 0) for run in runs]
+    runs = [run for run, rows in zip(runs, taught) if rows >= least * max(taught)]
     labels = facts(runs[0], task)["labels"]
     predictions = [records.predictions(run)["dev"][task] for run in runs]
     return Pool(task, runs, predictions, labels)
 
 
-def choose(known, tasks=THREE, replacement=False, limit=None, folds=5):
+def choose(known, tasks=THREE, replacement=False, limit=None, folds=5, least=LEAST):
     """{task: Team} by greedy addition, for every task that some run was scored on."""
     teams = {}
     for task in tasks:
-        if candidates := pool(task, known):
+        if candidates := pool(task, known, least):
             score, here = score_of(task), (candidates.predictions, candidates.labels)
             found = greedy_ensemble(*here, score, replacement, limit)
             honest = cross_validated_greedy(*here, score, folds, replacement=replacement, limit=limit)

@@ -210,7 +210,7 @@ def _way(options):
     noise = options.get("direction") == "random"
     if options.get("projection") == "divide":
         return (2, float(noise)), "public code" + (", no ascent" if noise else "")
-    return (1 if noise else 0, options["eps"]), f"ε = {options['eps']:g}" + (", random noise" if noise else "")
+    return (1 if noise else 0, options["eps"]), ("random noise" if noise else "attack") + f", ε = {options['eps']:g}"
 
 
 def updates_a_second(scale="mini"):
