@@ -70,7 +70,7 @@ def take_turns(build, settings, steps=None):
     steps = steps or settings.steps
     ways = build(steps)
     turn = _warm_up(ways)
-    if (fit := int(settings.seconds / (settings.rounds * turn))) < steps:
+    if (fit := int(settings.seconds / turn)) < steps:  # rather one round of many batches: in few, like lengths are rare
         steps = max(LEAST, fit)
         ways = build(steps)
         _warm_up(ways)
