@@ -245,7 +245,7 @@ def updates_a_second(scale="mini"):
     right.set(ylabel="tokens a second", ylim=(0, None), title="The same in tokens")
     for axes in (left, right):
         axes.set_xticks(range(len(names)), ["B1\nSST only", "B2\n+ SMART,\nBregman", "B3\nround robin", "B4\nall"], fontsize=8)
-    left.legend(fontsize=7.5, loc="right")
+    left.legend(fontsize=7.5, loc="right", frameon=True)
     about = f"{groups['B1'][0]['model']}, {groups['B1'][0]['device']}; runs: {', '.join(f'{name} {len(groups[name])}' for name in names)}."
     style.caption(
         figure,

@@ -39,7 +39,7 @@ def waterfall(rows=None):
     for place, way in zip(places, ways):
         axes.plot(times[way], [place] * len(times[way]), "|", color=style.BLACK, ms=7)
         share = f"{medians[0] / medians[place]:.1f} ×" if place else ""
-        axes.text(max(medians[place], medians[max(place - 1, 0)]) + 0.01 * max(medians), place, share, va="center", fontsize=8.5)
+        axes.text(max(*times[way], medians[max(place - 1, 0)]) + 0.01 * max(medians), place, share, va="center", fontsize=8.5)
     axes.set_yticks(list(places), [f"{way}\n{what.get(way, '')}" for way in ways], fontsize=7.5)
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
