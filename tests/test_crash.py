@@ -123,8 +123,8 @@ MOMENTS = [
     ("os:fsync", 4),
     ("minbert_lib.lab.records:write_atomic", 1),  # before the predictions, before the record
     ("minbert_lib.lab.records:write_atomic", 2),
-    ("minbert_lib.lab.run:write_atomic", 1),  # the folder of --out: its words, its record
-    ("minbert_lib.lab.run:write_atomic", 2),
+    ("minbert_lib.text.tokenizer:write_atomic", 1),  # the folder of --out: its words
+    ("minbert_lib.lab.run:write_atomic", 1),  # its record
 ]
 
 

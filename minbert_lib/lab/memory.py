@@ -15,7 +15,7 @@ from ..text.tasks import SPLITS, TASKS
 from . import cost
 from .build import start_of
 
-PROCESS = 450  # MB for Python and torch
+PROCESS = 900  # MB for Python, torch, and what torch keeps for its next step
 TEXT = 25  # bytes of memory for a byte of a data file, read and tokenised
 RESERVE = 1.7  # on what grows: autograd's copies, and pieces that do not fit into the gaps others left
 
