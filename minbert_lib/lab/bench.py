@@ -70,9 +70,9 @@ def take_turns(build, settings, steps=None):
     steps = steps or settings.steps
     ways = build(steps)
     turn = _warm_up(ways)
-    if (fit := int(settings.seconds / turn)) < steps:  # rather one round of many batches: in few, like lengths are rare
-        steps = max(LEAST, fit)
-        ways = build(steps)
+    fit = max(LEAST, int(settings.seconds / turn))  # rather one round of many batches: in few, like lengths are rare
+    if fit < steps:
+        steps, ways = fit, build(fit)
         _warm_up(ways)
     times, started = {name: [] for name in ways}, time.perf_counter()
     for number in range(1, settings.rounds + 1):
