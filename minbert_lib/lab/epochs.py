@@ -12,12 +12,11 @@ import torch
 from ..learn import AdamW, SmartRegularizer
 from ..learn.precision import choose
 from ..learn.trainer import Trainer
+from .config import THREE
 from .run import _device_name
 from .systems import FELT_SMART
 from .waterfall import flops, peak
 from .ways import OWN, Ground
-
-TASKS = ("sst", "sts", "qqp")
 
 
 def bench(threads=None):
@@ -31,7 +30,7 @@ def as_text(rows):
     """The rows for a terminal, under a line for each device and model."""
     lines = []
     for number, row in enumerate(rows):
-        if number % (2 * len(TASKS)) == 0:
+        if number % (2 * len(THREE)) == 0:
             lines.append(f"{row['device']}; {row['model']}; {row['precision']}, peak {row['peak_gflops']:,} GFLOP/s")
         share = f", {row['share_of_peak']:.0%} of the peak" if "share_of_peak" in row else ""
         lines.append(
@@ -54,7 +53,7 @@ def measure(shape="mini", device=None, steps=40, batch_size=32):
     }
     return [
         about | _epoch(ground, task, way, shape, device, precision, steps, batch_size, top)
-        for task in TASKS
+        for task in THREE
         for way in ("plain", "SMART")
     ]
 
