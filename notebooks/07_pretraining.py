@@ -39,6 +39,8 @@ from minbert_lib.workbook import check, hint, start, yours
 scale = start("07")
 
 # %%
+import copy
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -70,13 +72,18 @@ speaker, tokenizer = MaskedLM.from_pretrained(TINY).eval(), Tokenizer(TINY)
 # films, questions and captions, and nothing else in the world; ask it about anything else and enjoy the answer.
 
 # %%
+def bars(axes, words_and_chances):
+    words, chances = zip(*words_and_chances[::-1])
+    axes.barh(words, chances, color="#0072B2")
+    axes.set_xlabel("probability")
+
+
 def guesses(sentence):
     best = fill(speaker, tokenizer, sentence, 8)
     figure, panels = plt.subplots(1, len(best), figsize=(3.4 * len(best), 2.4), squeeze=False)
     for axes, blank in zip(panels[0], best):
-        words, chances = zip(*blank[::-1])
-        axes.barh(words, chances, color="#0072B2")
-        axes.set(xlabel="probability", xlim=(0, 1))
+        bars(axes, blank)
+        axes.set_xlim(0, 1)
     plt.close(figure)
     return figure
 
@@ -169,7 +176,7 @@ print("and the backward pass needs them once more")
 # ## From nothing
 #
 # A BERT of random numbers, three thousand lines, two hundred steps, your mask and your loss. The last weights of the head are the word embeddings themselves, used the other way round
-# (*tied*): a word's vector is both how it is read and how it is recognised. Then we look at the same blank as it learns.
+# (*tied*): a word's vector is both how it is read and how it is recognised. On the way we keep a copy of the pupil at four steps.
 
 # %%
 torch.manual_seed(0)
@@ -177,7 +184,7 @@ config = BertConfig(vocab_size=size, **(tiny.SHAPE | {"num_hidden_layers": 2}))
 pupil = MaskedLM(BertModel(config))
 lines = Text(list(corpus(3000, seed=1)), tokenizer)
 optimizer = AdamW(pupil.parameters(), lr=2e-3)
-BLANK, curve, seen = "The music is dull and ___ .", [], {}
+curve, stages = [], {}
 
 
 def learn(steps):
@@ -193,13 +200,30 @@ def learn(steps):
 
 for step in (0, 25, 75, 200):
     learn(step - len(curve))
-    seen[f"{step} steps"] = fill(pupil, tokenizer, BLANK, 6)[0]
-seen["the tiny BERT"] = fill(speaker, tokenizer, BLANK, 6)[0]
-pd.DataFrame({
-    when: [f"{word} {chance:.2f}" for word, chance in best] for when, best in seen.items()
-})
+    stages[f"after {step} steps"] = copy.deepcopy(pupil)
+stages["the tiny BERT"] = speaker
 
 # %% [markdown]
+# Type a sentence with one blank and see what each of them would put there:
+
+# %%
+def as_it_learns(sentence):
+    figure, panels = plt.subplots(1, len(stages), figsize=(11, 2.2), sharex=True, layout="constrained")
+    for axes, (when, model) in zip(panels, stages.items()):
+        bars(axes, fill(model, tokenizer, sentence, 6)[0])
+        axes.set_title(when)
+    plt.close(figure)
+    return figure
+
+
+explore(
+    as_it_learns, alt="The likeliest words for the blank, step by step.",
+    sentence="The music is dull and ___ .",
+)
+
+# %% [markdown]
+# ![At 0 steps six words with no chance each, then the commonest words and stops, in the end words of opinion.](../figures/widgets/07_as_it_learns.png)
+#
 # First nothing, then the commonest words whatever the blank, and after the tiny BERT's 4,000 the right kind of word. (A BERT of full size, after a million steps, has the right meaning as well.)
 # The loss goes down in the same stairs:
 

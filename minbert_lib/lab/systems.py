@@ -28,9 +28,9 @@ SMART_SIZES = (
     FELT_SMART,
     {**FELT_SMART, "eps": 0.1, "sigma": 0.1, "step_size": 10.0},
 )
-SMART_FORMS = (  # attacks of four sizes, noise that fills balls of three, the code that everyone borrows and its twin without ascent
+SMART_FORMS = (  # attacks of four sizes, noise that fills balls of three, two cheaper forms, the code that everyone borrows and its twin
     PAPER_SMART, *SMART_SIZES, *({**size, "sigma": 10 * size["sigma"], "direction": "random"} for size in SMART_SIZES),
-    PUBLIC_SMART, {**PUBLIC_SMART, "direction": "random"},
+    {**FELT_SMART, "direction": "clean"}, {**FELT_SMART, "share": 0.5}, PUBLIC_SMART, {**PUBLIC_SMART, "direction": "random"},
 )  # fmt: skip
 MLM_TEXT = {"text": "sst", "steps": 2000, "lr": 5e-6, "masking": "tokens", "replace": "80/10/10"}
 MLM_WAYS = ({"lr": 1e-5}, {"lr": 1e-5, "layer_decay": 0.95}, {"lr": 5e-6})  # SerBERTus' three
@@ -69,6 +69,7 @@ SMARTCS = _sys(
     shared_pair=True,
     hidden_layers=1,
     activation="relu",
+    head_dropout=0.0,
     sampling="round_robin",
     epoch_of="qqp",
     batch_size={"sst": 6, "qqp": 40, "sts": 4},
@@ -76,7 +77,7 @@ SMARTCS = _sys(
     epochs=3,
 )
 TEAM = _sys(ALL, batch_size=32)  # SerBERTus' ground: pairs in one sequence, batches of all tasks shuffled
-M7_TEXT = {"text": "sst,qqp,sts", "steps": 2000, "lr": 2e-5, "masking": "one", "replace": "mask"}
+M7_TEXT = {"text": "sst,qqp,sts", "steps": 2000, "lr": 1e-5, "masking": "one", "replace": "80/10/10", "dropout": 0.0}
 M4 = _sys(SMARTCS, smart=2.0, smart_options=PAPER_SMART)
 M5 = _sys(SMARTCS, smart={"sst": 2.0}, smart_options=PAPER_SMART)
 M6 = _sys(M5, bregman=1.0, bregman_options={"momentum": True, "beta": 0.99})
@@ -122,7 +123,7 @@ _TABLE = {
     "S6": (_sys(SST, weight_decay=1e-5), "weight decay"),
     "S7": (_sys(SST, layer_decay=0.95), "rates by depth"),
     "S8": (_sys(SST, smart=5.0, smart_options=PUBLIC_SMART, epochs=10), "SMART weight on SST"),
-    "S9": (_sys(SST, beside="frozen"), "a static encoder beside the fine-tuned one"),
+    "S9": (_sys(SST, head_dropout=0.0, beside="frozen"), "a static encoder beside the fine-tuned one"),
     "S10-multi": (TEAM, "one encoder for all"),
     "S10-2": (_sys(TEAM, own_layers=2), "CerBERTus, 2 own layers"),
     "S10-4": (_sys(TEAM, own_layers=4), "CerBERTus, 4 own layers"),
@@ -208,9 +209,20 @@ SWEEPS = {  # what moves in a row that is a sweep: grids, one below the other; r
     "S13": [
         {"pretrain": tuple({**MLM_TEXT, **way, "steps": n} for way in MLM_WAYS for n in (500, 2000, 8000))},
         {"tasks": (("sts",),), "pretrain": tuple({**MLM_TEXT, "text": "sts", "lr": 1e-5, "steps": n} for n in (500, 2000))},
-        {"tasks": (("qqp",),), "pretrain": tuple({**MLM_TEXT, "text": "qqp", "lr": 1e-5, "steps": n} for n in (2000, 8000))},
+        {"tasks": (("qqp",),), "pretrain": tuple({**MLM_TEXT, "text": "qqp", "lr": 1e-5, "steps": n} for n in (500, 2000))},
+        {"tasks": (("sst",), ("sts",), ("qqp",)), "pretrain": ({},)},  # 0 steps
     ],
     "W-domain": [{"pretrain": tuple({**MLM_TEXT, "text": "critics", "lr": 1e-5, "steps": n} for n in (500, 2000, 8000))}],
+    "M7": [
+        {
+            "pretrain": tuple(
+                {**M7_TEXT, "replace": replace, "text": text, "dropout": dropout}
+                for replace in ("mask", "80/10/10")
+                for text in ("sst", M7_TEXT["text"])
+                for dropout in (0.0, 0.1)
+            )
+        }
+    ],
     "M10": [
         {"lr": (1e-5, 2e-5, 3e-5, 4e-5, 5e-5), "tasks": (("sst", "sts"),), "epoch_of": ("sst",)},
         {

@@ -210,7 +210,11 @@ def _way(options):
     noise = options.get("direction") == "random"
     if options.get("projection") == "divide":
         return (2, float(noise)), "public code" + (", no ascent" if noise else "")
-    return (1 if noise else 0, options["eps"]), ("random noise" if noise else "attack") + f", ε = {options['eps']:g}"
+    clean, share = options.get("direction") == "clean", options.get("share", 1.0)
+    cheap = ", the clean pass's direction" * clean + f", on {share:g} of a batch" * (share < 1)
+    return (1 if noise else 0, options["eps"], cheap), (
+        "random noise" if noise else "attack"
+    ) + f", ε = {options['eps']:g}" + cheap
 
 
 def updates_a_second(scale="mini"):
