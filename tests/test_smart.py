@@ -497,6 +497,18 @@ def test_autocast(dtype, task, pair, direction):
     assert wide.item() == pytest.approx(expected, rel=0.3)
 
 
+@pytest.mark.parametrize("size", [1e-3, 1e-2])
+@pytest.mark.parametrize("direction", ["pass", "random"])
+def test_what_bfloat16_cannot_see_is_computed_in_float32(direction, size):
+    model, batch = Toy("sst"), make_batch("sst", size=8)
+    switches = dict(eps=size, sigma=size, step_size=100 * size, direction=direction)
+    exact = SmartRegularizer(model, **switches)(batch).item()
+    rounded = SmartRegularizer(model, precision="autocast", **switches)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert SmartRegularizer(model, **switches)(batch).item() == pytest.approx(exact, rel=1e-5)
+        assert rounded(batch).item() != pytest.approx(exact, rel=1e-2)
+
+
 def test_precision_switch():
     model, batch = Toy("sst"), make_batch("sst", size=8)
     reference = SmartRegularizer(model, **LARGE)(batch).item()

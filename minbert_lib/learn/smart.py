@@ -20,7 +20,7 @@ Notable choices
 - The noise has a generator of its own; unless dropout draws, the run's other random numbers are as
   without SMART.
 - Under autocast a pass leaves it for float32 where its perturbation (σ in the ascent, ε after) is below
-  1e-3, which bfloat16 cannot see; `precision` overrides. The ascent's loss is scaled up, so that float16
+  .05, which drowns in bfloat16's rounding; `precision` overrides. The ascent's loss is scaled up, so that float16
   does not underflow.
 
 Cost in forward passes (a backward is 2, one to the input alone 1, a plain step 3)
@@ -49,7 +49,7 @@ from ..text.tasks import TASKS
 from .compare import NotFinite, compared, divergence, frozen, has_dropout, random_state, symmetric_kl, take, wide
 
 __all__ = ["SmartRegularizer", "ascent_step", "symmetric_kl"]
-VISIBLE = 1e-3  # smaller perturbations of an embedding are lost in bfloat16
+VISIBLE = 0.05  # smaller perturbations of an embedding (MiniLM's are about .5) drown in bfloat16: at .01 random noise makes R twice its own
 SWITCHES = {
     "norm": ("linf", "l2"),
     "projection": ("ball", "divide"),
