@@ -1,46 +1,92 @@
 """Notebook 07: hiding words and the loss of guessing them. What is random is checked by what must hold."""
 
 from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 
 from .judge import Wrong, ask, compare, differs
 
-VOCABULARY, SPECIAL, MASK = 60, (0, 1, 2, 3, 4), 4
+
+class Ids(NamedTuple):
+    """How a vocabulary numbers its words."""
+
+    special: tuple
+    cls: int
+    sep: int
+    mask: int
+    size: int
+
+    def ordinary(self):
+        return torch.tensor([one for one in range(self.size) if one not in self.special])
 
 
-def sentences(rows=200, length=100):
-    """Words 5 … 59 between [CLS] 2 and [SEP] 3; what follows the end is padding, even where its ids look like words."""
-    g = torch.Generator().manual_seed(16)
-    ids = torch.randint(5, VOCABULARY, (rows, length), generator=g)
+OURS = Ids((0, 1, 2, 3, 4), cls=2, sep=3, mask=4, size=60)
+TWO_WORDS = OURS._replace(size=7)  # so that a [MASK] drawn as "another word" comes up often enough to be seen
+BERTS = Ids((0, 100, 101, 102, 103), cls=101, sep=102, mask=103, size=160)  # BERT's own numbers, a vocabulary cut short
+
+
+def sentences(of=OURS, rows=200, length=100):
+    """Words between [CLS] and [SEP]; what follows the end is padding, even where its ids look like words."""
+    g, words = torch.Generator().manual_seed(16), of.ordinary()
+    ids = words[torch.randint(len(words), (rows, length), generator=g)]
     ends = torch.randint(length // 2, length, (rows, 1), generator=g)
     places = torch.arange(length)
-    ids = ids.masked_fill(places == 0, 2).masked_fill(places == ends, 3)
+    ids = ids.masked_fill(places == 0, of.cls).masked_fill(places == ends, of.sep)
     return ids, places <= ends
 
 
 def check_mask_tokens(answer):
-    ids, real = sentences()
-    first = hide(answer, ids, real, 0.15)
-    second = hide(answer, ids, real, 0.15)
-    if torch.equal(first[0], second[0]):
+    _check(answer, OURS, 0.15)
+    _check(answer, OURS, 0.5)
+    _check_draws(answer)
+    try:
+        _check(answer, BERTS, 0.15)
+    except Wrong as wrong:
+        raise Wrong(
+            "right while the special ids are 0 to 4, but BERT's own are [PAD] 0, [UNK] 100, [CLS] 101, [SEP] 102 and [MASK] 103, "
+            f"and with them {wrong}"
+        ) from wrong
+    return 4
+
+
+def _check(answer, of, share):
+    ids, real = sentences(of)
+    masked, labels = hide(answer, of, ids, real, share)
+    again, others = hide(answer, of, ids, real, share)
+    _always(of, ids, real, masked, labels)
+    if torch.equal(masked, again):
         raise Wrong("the same words are hidden every time: is a seed set inside? The mask has to differ from epoch to epoch")
-    _always(ids, real, *first)
-    _mostly(ids, real, *first, 0.15)
-    more = hide(answer, ids, real, 0.5)
-    _always(ids, real, *more)
-    _mostly(ids, real, *more, 0.5)
-    return 3
+    if torch.equal(labels, others):
+        raise Wrong(
+            "the same places are hidden every time, and only what stands there is drawn anew: draw the places without a seed too, "
+            "or every epoch asks for the same words"
+        )
+    _mostly(of, ids, real, masked, labels, share)
 
 
-def hide(answer, ids, real, share):
+def _check_draws(answer):
+    """Where only two words are ordinary, every third draw among them and [MASK] is a [MASK]."""
+    ids, real = sentences(TWO_WORDS)
+    masked, labels = hide(answer, TWO_WORDS, ids, real, 0.9)
+    _always(TWO_WORDS, ids, real, masked, labels)
+    now = masked[labels != -100]
+    share = (now == TWO_WORDS.mask).float().mean().item()
+    if _off(share, 0.8, len(now)):
+        raise Wrong(
+            f"with a vocabulary of two ordinary words {share:.0%} of the hidden ones become [MASK], not 80 %: your random words "
+            "include [MASK] itself. It stands in special_ids too: draw among ordinary ids only"
+        )
+
+
+def hide(answer, of, ids, real, share):
     inputs = {
         "input_ids": ids,
         "attention_mask": real,
-        "special_ids": list(SPECIAL),
-        "mask_id": MASK,
-        "vocab_size": VOCABULARY,
+        "special_ids": list(of.special),
+        "mask_id": of.mask,
+        "vocab_size": of.size,
         "share": share,
     }
     found = ask(answer, inputs)
@@ -52,10 +98,17 @@ def hide(answer, ids, real, share):
     return found
 
 
-def _always(ids, real, masked, labels):
+def _off(share, wanted, count):
+    """Beyond five standard errors."""
+    return abs(share - wanted) > 5 * (wanted * (1 - wanted) / max(count, 1)) ** 0.5
+
+
+def _always(of, ids, real, masked, labels):
     """What must hold at every place, whatever was drawn."""
-    special = torch.isin(ids, torch.tensor(SPECIAL))
+    special = torch.isin(ids, torch.tensor(of.special))
     asked = labels != -100
+    if not asked.any():
+        raise Wrong("no word is hidden: all labels are -100")
     if asked.all():
         which = "the ids themselves stand there" if torch.equal(labels, ids) else f"{labels[~real][0].item()} stands there"
         raise Wrong(f"labels are left at places that are not hidden ({which}): -100 is wanted, which cross-entropy passes over")
@@ -69,18 +122,17 @@ def _always(ids, real, masked, labels):
         raise Wrong("your labels are not the words that were there before")
     if (masked != ids)[~asked].any():
         raise Wrong("some words are changed that are not asked for: their labels are -100")
-    if torch.isin(masked[asked], torch.tensor([one for one in SPECIAL if one != MASK])).any():
+    if torch.isin(masked[asked], torch.tensor([one for one in of.special if one != of.mask])).any():
         raise Wrong("your random words include special tokens: draw among ordinary ids only")
 
 
-def _mostly(ids, real, masked, labels, share):
+def _mostly(of, ids, real, masked, labels, share):
     """Shares, within five standard errors."""
     asked = labels != -100
-    may = real & ~torch.isin(ids, torch.tensor(SPECIAL))
+    may = real & ~torch.isin(ids, torch.tensor(of.special))
     hidden, size = asked.sum().item(), may.sum().item()
-    off = lambda got, wanted, count: abs(got - wanted) > 5 * (wanted * (1 - wanted) / max(count, 1)) ** 0.5
-    if off(hidden / size, share, size):
-        ignored = share != 0.15 and not off(hidden / size, 0.15, size)
+    if _off(hidden / size, share, size):
+        ignored = share != 0.15 and not _off(hidden / size, 0.15, size)
         raise Wrong(
             "`share` has no effect: 15 % are hidden whatever it is"
             if ignored
@@ -92,11 +144,11 @@ def _mostly(ids, real, masked, labels, share):
             "all sentences are hidden at the same places: draw for every place of every sentence, torch.rand(input_ids.shape)"
         )
     now, before = masked[asked], ids[asked]
-    shares = {"[MASK]": (now == MASK), "stay": (now == before), "random": (now != MASK) & (now != before)}
+    shares = {"[MASK]": (now == of.mask), "stay": (now == before), "random": (now != of.mask) & (now != before)}
     got = {name: part.float().mean().item() for name, part in shares.items()}
-    luck = 0.1 / (VOCABULARY - len(SPECIAL))  # a random word may be the word itself
+    luck = 0.1 / (of.size - len(of.special))  # a random word may be the word itself
     wanted = {"[MASK]": 0.8, "stay": 0.1 + luck, "random": 0.1 - luck}
-    if any(off(got[name], wanted[name], hidden) for name in got):
+    if any(_off(got[name], wanted[name], hidden) for name in got):
         said = ", ".join(f"{value:.0%} {name}" for name, value in got.items())
         raise Wrong(f"of the hidden words 80 % are to become [MASK], 10 % another word, 10 % stay; yours: {said}")
     if len(set(now[shares["random"]].tolist())) < 20:

@@ -2,7 +2,7 @@
 
 from answers import edits_of
 
-BASE = '''
+BASE = """
 def mask_tokens(input_ids, attention_mask, special_ids, mask_id, vocab_size, share=0.15):
     special = torch.isin(input_ids, torch.tensor(special_ids))
     may = attention_mask.bool() & ~special
@@ -16,7 +16,7 @@ def mask_tokens(input_ids, attention_mask, special_ids, mask_id, vocab_size, sha
     change = hidden & (fate >= 0.8) & (fate < 0.9)
     out[change] = words[change]
     return out, labels
-'''
+"""
 but = edits_of(BASE)
 
 WRONG = [
@@ -26,6 +26,20 @@ WRONG = [
     ("0 stands there", but(("input_ids.masked_fill(~hidden, -100)", "input_ids.masked_fill(~hidden, 0)"))),
     ("include special tokens", but(("for i in range(vocab_size) if i not in special_ids", "for i in range(vocab_size)"))),
     ("same words are hidden every time", but(("    special =", "    torch.manual_seed(0)\n    special ="))),
+    (
+        "the same places are hidden every time",
+        but(
+            ("    hidden =", "    fixed = torch.Generator().manual_seed(int(input_ids.sum()))\n    hidden ="),
+            ("may & (torch.rand(input_ids.shape)", "may & (torch.rand(input_ids.shape, generator=fixed)"),
+        ),
+    ),
+    ("no word is hidden", but(("< share", "> 1"))),
+    ("include [MASK] itself", but(("for i in range(vocab_size) if i not in special_ids", "for i in range(4, vocab_size)"))),
+    (
+        "with them your random words include",
+        but(("for i in range(vocab_size) if i not in special_ids", "for i in range(5, vocab_size)")),
+    ),
+    ("with them special tokens ([CLS]", but(("torch.isin(input_ids, torch.tensor(special_ids))", "input_ids < 5"))),
     ("hold what now stands", but(("return out, labels", "return out, out.masked_fill(~hidden, -100)"))),
     ("yours: 100% [MASK]", but(("fate < 0.8", "fate < 2"), ("    out[change] = words[change]\n", ""))),
     ("% stay, 0% random", but(("    out[change] = words[change]\n", ""))),
@@ -41,7 +55,7 @@ WRONG = [
 
 RIGHT = [
     BASE,
-    '''
+    """
 def mask_tokens(input_ids, attention_mask, special_ids, mask_id, vocab_size, share=0.15, generator=None):
     banned = torch.zeros(vocab_size, dtype=torch.bool)
     banned[special_ids] = True
@@ -52,8 +66,8 @@ def mask_tokens(input_ids, attention_mask, special_ids, mask_id, vocab_size, sha
     changed = torch.bernoulli(torch.full(input_ids.shape, 0.5)).bool() & hidden & ~masked
     words = torch.multinomial((~banned).float(), input_ids.numel(), replacement=True).view_as(input_ids)
     return torch.where(masked, mask_id, torch.where(changed, words, input_ids)), labels
-''',
-    '''
+""",
+    """
 def mask_tokens(input_ids, attention_mask, special_ids, mask_id, vocab_size, share=0.15, **more):
     ordinary = sorted(set(range(vocab_size)) - set(special_ids))
     out, labels = input_ids.tolist(), [[-100] * input_ids.size(1) for _ in input_ids]
@@ -64,8 +78,8 @@ def mask_tokens(input_ids, attention_mask, special_ids, mask_id, vocab_size, sha
                 fate = random.random()
                 out[row][i] = mask_id if fate < 0.8 else random.choice(ordinary) if fate < 0.9 else word
     return torch.tensor(out), torch.tensor(labels)
-''',
-    '''
+""",
+    """
 def pick(where, share):
     return where & (torch.rand(where.shape) < share)
 
@@ -78,5 +92,5 @@ def mask_tokens(input_ids, attention_mask, special_ids, mask_id, vocab_size, sha
     out = input_ids.masked_fill(hidden & ~stays & ~changed, mask_id)
     out = out.masked_scatter(changed, table[torch.randint(len(table), (int(changed.sum()),))])
     return out, input_ids.masked_fill(hidden.logical_not(), -100)
-''',
+""",
 ]
