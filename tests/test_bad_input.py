@@ -36,6 +36,8 @@ train C2 --set smart=1 --set 'smart_options={"foo": 5}' → foo
 train C2 --set smart=1 --set 'smart_options={"eps": "a"}' → smart_options
 train C2 --set bregman=1 --set 'bregman_options={"beta": "a"}' → bregman_options
 train C2 --set own_layers=99 → own_layers
+train C1 --set head_lr=0 → head_lr
+train C2 --set task_weights=-1 → task_weights
 train C2 --seed -1 → seed
 train C2 --max-memory 10 → too few
 train C2 --max-memory 0 → too few

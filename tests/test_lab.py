@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from minbert_lib import cli
 from minbert_lib.errors import MinbertError
+from minbert_lib.home import SCALES
 from minbert_lib.lab import RunConfig, board, facts, records, run, sweep, system
 from minbert_lib.lab.build import build_model, prepare
 from minbert_lib.lab.config import parse_setting
@@ -67,6 +68,25 @@ def test_a_config_survives_json_and_its_key_tells_configs_apart(lr, seed, batch,
         ({"surgery": "pcgrad", "sampling": "shuffled"}, ["surgery", "sampling"]),
         ({"train_encoder": False, "unfreeze_per_epoch": 1}, ["train_encoder", "unfreeze_per_epoch"]),
         ({"epoch_of": "qqp"}, ["epoch_of", "tasks"]),
+        ({"epoch_of": "sst"}, ["epoch_of", "sampling='shuffled'"]),
+        ({"epoch_of": "sst", "sampling": "annealed"}, ["epoch_of", "sampling='annealed'"]),
+        ({"train_encoder": False, "head_lr": 0}, ["train_encoder", "head_lr"]),
+        ({"train_encoder": False, "own_layers": "all"}, ["train_encoder", "own_layers"]),
+        ({"train_encoder": False, "beside": "frozen"}, ["train_encoder", "beside"]),
+        ({"train_encoder": False, "layer_decay": 0.9}, ["train_encoder", "layer_decay"]),
+        ({"train_encoder": False, "embedding_lr": 0.5}, ["train_encoder", "embedding_lr"]),
+        ({"train_encoder": False, "hidden_dropout": 0.2}, ["train_encoder", "hidden_dropout"]),
+        ({"order": "random"}, ["order", "tasks"]),
+        ({"both_orders": True}, ["both_orders", "tasks"]),
+        ({"shared_pair": True}, ["shared_pair", "tasks"]),
+        ({"smart": {"qqp": 1.0}}, ["smart", "qqp", "tasks"]),
+        ({"bregman": {"sst": 1.0, "sts": 1.0}}, ["bregman", "sts", "tasks"]),
+        ({"task_weights": {"sts": 2.0}}, ["task_weights", "sts", "tasks"]),
+        ({"augment": {"sts": {"how": "word_dropout"}}}, ["augment", "sts", "tasks"]),
+        ({"limit": {"qqp": 100}}, ["limit", "tasks"]),
+        ({"task_weights": -1}, ["task_weights", "at least 0"]),
+        ({"smart": {"sst": -1}}, ["smart", "at least 0"]),
+        ({"tasks": ("sst", "sst")}, ["tasks", "twice"]),
         ({"epochs": 0}, ["epochs"]),
         ({"batch_size": 0}, ["batch_size"]),
         ({"scale": "huge"}, ["scale", "tiny"]),
@@ -78,9 +98,45 @@ def test_contradictions_and_typing_errors_are_named(changes, words):
     assert all(word in str(caught.value) for word in words)
 
 
-def test_a_wrong_system_name_is_answered_with_near_ones():
-    with pytest.raises(MinbertError, match="S10-2"):
-        system("S10-3")
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"limit": {"sst": 64, "qqp": 48}},  # one cut for several systems
+        {"smart": 0.0, "smart_options": {"eps": 1e-3}},  # where a sweep over the weight begins
+        {"score_on": ("sst", "sts"), "order": "random", "both_orders": True, "limit": {"sts": 9}},
+        {"tasks": ("sst", "sts"), "sampling": "largest_first", "epoch_of": "sts", "task_weights": {"sts": 0.0}},
+    ],
+)
+def test_what_only_looks_like_a_contradiction_passes(changes):
+    assert RunConfig().with_(**changes).with_(seed=1).seed == 1
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_no_row_and_no_recorded_run_is_refused(scale, repo):
+    rows = [config for name in SYSTEMS for config in sweep.of_row(name, (0,), scale)]
+    recorded = [records.load(path)["config"] for path in sorted((repo / "data/runs").glob(f"{scale}/*.json"))]
+    assert len(rows) > len(SYSTEMS) and (recorded or scale == "base")
+    assert all(config.checked() is config for config in rows)
+    assert all(RunConfig.from_dict(config).scale == scale for config in recorded)
+
+
+@pytest.mark.parametrize(
+    "name, near",
+    [
+        ("S10-3", "S10-"),
+        ("c2", "C2?"),  # without case
+        ("M9", "M9-M7+M6, M9-M7+M8, M9-M6+M8, M9-M7+M6+M8?"),
+        ("s10", "S10-multi, S10-2"),
+        ("pcgrad", "W-surgery?"),  # by its switch
+        ("gradual", "W-thaw?"),  # by its title
+        ("routing", "E7?"),
+        ("w-slantet", "W-slanted"),
+    ],
+)
+def test_a_wrong_system_name_is_answered_with_near_ones(name, near):
+    with pytest.raises(MinbertError) as caught:
+        system(name)
+    assert f"did you mean {near}" in str(caught.value)
 
 
 @given(st.text(max_size=40))

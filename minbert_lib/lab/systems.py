@@ -7,9 +7,10 @@ Rates are the reports' for BERT-base; `at_scale` lifts them for the smaller mode
 
 import dataclasses
 import difflib
+import re
 
 from ..errors import MinbertError
-from .config import THREE, RunConfig
+from .config import DEFAULTS, THREE, RunConfig
 
 BASE_LR = 1e-5  # what the reports used with BERT-base
 LR_FACTOR = {"base": 1.0, "mini": 5.0, "tiny": 50.0}  # the smaller the model, the higher its best rate
@@ -252,10 +253,24 @@ TITLES = {name: title for name, (_, title) in _TABLE.items()}
 def system(name, scale="tiny", seed=0, **changes):
     """The named system at a scale, with any switch changed; near names are offered for a wrong one."""
     if name not in SYSTEMS:
-        near = difflib.get_close_matches(name, SYSTEMS, 4, 0.3)
-        hint = f": did you mean {', '.join(near)}?" if near else ""
+        hint = f": did you mean {', '.join(near)}?" if (near := near_names(name)) else ""
         raise MinbertError(f"there is no system called {name!r}{hint} (`minbert systems` lists them)")
     return at_scale(SYSTEMS[name], scale).with_(scale=scale, seed=seed, **changes)
+
+
+def near_names(name):
+    """Up to four systems that may be meant: names that begin so, then lines whose title or switches say so, else names spelt alike."""
+    asked, lower = name.lower(), {one.lower(): one for one in SYSTEMS}
+    begin = [one for one in SYSTEMS if one.lower().startswith(asked)]
+    say = [one for one in SYSTEMS if re.search(rf"\b{re.escape(asked)}", _said_of(one).lower())]
+    alike = [lower[one] for one in difflib.get_close_matches(asked, lower, 4, 0.3)]
+    return (list(dict.fromkeys(begin + say)) or alike)[:4]
+
+
+def _said_of(name):
+    """A system's title, and the words among its switches that are not everybody's."""
+    words = (value for key, value in vars(SYSTEMS[name]).items() if isinstance(value, str) and value != getattr(DEFAULTS, key))
+    return " ".join((TITLES[name], *words))
 
 
 def at_scale(config, scale):
