@@ -16,6 +16,7 @@ def pytest_addoption(parser):
     parser.addoption(
         "--all-notebooks", action="store_true", help="what is tested with a few notebooks, with every one: an hour and more"
     )
+    parser.addoption("--remake", action="store_true", help="make the tiny BERT again, all of it: a quarter of an hour")
 
 
 def pytest_configure():

@@ -35,6 +35,7 @@ SEED = 224
 LINES, HELD_OUT = 60_000, 1_000
 PIECES = 2_000
 FIRST_STEPS, STEPS = 1_200, 4_000
+REHEARSAL = 151, 51  # steps of the two parts that a test walks again
 SHAPE = dict(hidden_size=128, num_hidden_layers=4, num_attention_heads=4, intermediate_size=512, max_position_embeddings=128)
 DROPOUT = dict(hidden_dropout_prob=0.1, attention_probs_dropout_prob=0.1)  # for whoever fine-tunes it; here none
 FIRST = dict(lr=3e-4, batch_size=48, warmup=50, share=0.0, seed=1)  # no gaps yet
@@ -107,11 +108,20 @@ def recipe(folder, lines=LINES):
     return *parts, Text(text[:HELD_OUT], tokenizer)
 
 
+def rehearse(folder):
+    """The recipe in small, in seconds: the beginning of the first part, and from there the beginning of the second."""
+    first, trainer, rest = recipe(folder)
+    first.run(REHEARSAL[0])
+    trainer.run(REHEARSAL[1])
+    return first, trainer, rest
+
+
 def make(folder, steps=STEPS, show=print):
     """Train the tiny BERT into `folder`. What is there already is replaced at the very end."""
     folder = Path(folder)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as place:
+        rehearsal = rehearse(place)[1].losses()
         first, trainer, rest = recipe(place)
         show(f"{len(trainer.text):,} lines, {len(trainer.text.tokenizer):,} word pieces, {steps:,} steps", flush=True)
 
@@ -126,19 +136,20 @@ def make(folder, steps=STEPS, show=print):
 
         first.run(FIRST_STEPS, on_step=tell)
         trainer.run(steps, on_step=tell)
-        keep(first, trainer, folder, masked_score(trainer.model, rest))
+        keep(first, trainer, folder, masked_score(trainer.model, rest), rehearsal)
 
 
-def keep(first, trainer, folder, scores):
+def keep(first, trainer, folder, scores, rehearsal):
     """The finished model as the folder that ships."""
     loss, right = scores
     model, tokenizer, count = trainer.model, trainer.text.tokenizer, sum(p.numel() for p in trainer.model.parameters())
     facts = dict(SHAPE, count=f"{count:,}", pieces=f"{len(tokenizer):,}", before=f"{trainer.curve[0]['loss']:.2f}")
     facts |= dict(RECIPE, first_steps=f"{first.step:,}", steps=f"{trainer.step:,}", loss=f"{loss:.2f}", right=f"{right:.0%}")
-    facts |= dict(lines=f"{len(trainer.text):,}", twos=f"{len(first.text):,}")
+    facts |= dict(lines=f"{len(trainer.text):,}", twos=f"{len(first.text):,}", early=REHEARSAL)
     write_atomic(folder / "vocab.txt", tokenizer.path.read_bytes())
     write_atomic(folder / "first.csv", first.losses())
     write_atomic(folder / "loss.csv", trainer.losses())
+    write_atomic(folder / "rehearsal.csv", rehearsal)
     write_atomic(folder / "README.md", README.format(**facts))
     model.bert.config = replace(model.bert.config, **DROPOUT)
     model.save_pretrained(folder, torch.float16)
@@ -168,7 +179,11 @@ or test set is among them.
 |---|---|
 | `config.json`, `model.safetensors` | the weights, in 16 bits, with the head that guesses hidden words |
 | `vocab.txt` | {pieces} word pieces: the words of the text, frequent parts of words, single letters |
-| `first.csv`, `loss.csv` | the loss of the first part; of the second, from {before}; `tests/test_tiny.py` holds it to them |
+| `first.csv`, `loss.csv` | the loss of the first part; of the second, from {before} |
+| `rehearsal.csv` | the loss of the second part's first {early[1]} steps if the first part ends after {early[0]} |
+
+`tests/test_tiny.py` holds the recipe to these losses: {early[0]} steps of the first part and the rehearsal always, all of it when
+asked with `--remake`.
 
 At the end it guesses {right} of the hidden words of lines it has not seen (loss {loss}).
 
