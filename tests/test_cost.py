@@ -1,10 +1,13 @@
 """What architectures cost by arithmetic, and the small tools of notebooks 05 and 09."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
-from minbert_lib.lab import conflict, cost, published, system
+from minbert_lib.lab import conflict, cost, price, published, records, system
+from minbert_lib.lab.config import RunConfig
 from minbert_lib.lab.systems import SYSTEMS
 from minbert_lib.learn.sampling import Feed, epoch_plan
 from minbert_lib.model import BertConfig, BertModel
@@ -36,6 +39,35 @@ def test_counting_without_numbers_is_counting(name):
     switches = {field: getattr(config, field) for field in cost.MODEL_FIELDS}
     real = MultitaskModel(BertModel(SMALL), tuple(dict.fromkeys((*config.tasks, *config.scored))), **switches)
     assert cost.parameters(config, SMALL) == real.parameter_count() == sum(p.numel() for p in real.parameters())
+
+
+def test_every_committed_record_holds_as_many_parameters_as_are_counted_without_its_weights(repo):
+    """So the table may count where nothing is recorded, with the shapes that it takes for the scales' own."""
+    known = records.load_all([repo / "data/runs"])
+    ours = [record for record in known if "parameters" in record]
+    assert {record["config"]["scale"] for record in ours} >= {"tiny", "mini"}
+    for record in ours:
+        config = RunConfig.from_dict(record["config"])
+        assert cost.parameters(config, cost.shape(config.scale)) == record["parameters"], record["path"]
+
+
+@pytest.mark.parametrize("folder, scale", [("minilm-l6-h384", "mini"), ("bert-base-uncased", "base")])
+def test_a_scales_shape_is_that_of_its_weights(real_home, folder, scale):
+    path = real_home / "weights" / folder / "config.json"
+    if not path.is_file():
+        pytest.skip(f"{path} is not here")
+    there = BertConfig.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    assert vars(cost.shape(scale)) == vars(there)
+
+
+@pytest.mark.parametrize("way", price.WAYS)
+def test_penalties_cost_what_is_measured_beside_their_count(way):
+    smart, bregman, units = price.WAYS[way]
+    config = system("S12").with_(
+        smart=float(smart is not None), smart_options=smart or {}, bregman={"sst": 1.0} if bregman is not None else 0.0
+    )
+    assert 3 * cost.penalties(config, "sst") == pytest.approx(units)
+    assert cost.penalties(config.with_(smart={"qqp": 1.0}, bregman=0.0), "sst") == 1
 
 
 @pytest.mark.parametrize(

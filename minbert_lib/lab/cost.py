@@ -1,29 +1,60 @@
 """What an architecture costs, by arithmetic alone: parameters, and the work of a step. No weights, no data, no clock.
 
 Notable choices:
-- Models are built on PyTorch's "meta" device, where tensors have shapes and no numbers, so BERT-base's 438 million parameters of
-  multi + triple take no memory.
+- Models are built with an encoder of `Blocks`, one parameter a layer, on PyTorch's "meta" device, where tensors have shapes and no
+  numbers: the 438 million parameters of BERT-base's multi + triple take no memory, and the whole table of systems a fraction of a second.
 - The work of a step is told in passes of the encoder: forward and backward of all its layers is 1, forward alone ⅓ (backward costs
-  twice a forward). It counts the encoder alone; heads and penalties come on top.
+  twice a forward). It counts the encoder alone; heads come on top, and what penalties add is a factor of its own.
 """
 
-import torch
+import json
 
-from ..model import BertConfig, BertModel
-from ..model.multitask import MultitaskModel
+import torch
+from torch import nn
+
+from ..home import scale
+from ..model import BertConfig
+from ..model.multitask import MultitaskModel, of_task
 from ..text import read_rows
 from ..text.sources import MANIFEST
 from .build import MODEL_FIELDS
 
 FORWARD = 1 / 3
+MINILM = {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 1536}
+
+
+def shape(scale_name):
+    """The BertConfig of a scale's official weights, whether or not they are here."""
+    if scale_name == "tiny":
+        return BertConfig.from_dict(json.loads((scale("tiny").weights / "config.json").read_text(encoding="utf-8")))
+    return BertConfig(**(MINILM if scale_name == "mini" else {}))
 
 
 def parameters(config, bert=None):
     """How many parameters the config's model has; `bert` is a BertConfig, BERT-base's without."""
-    with torch.device("meta"):
-        encoder = BertModel(bert or BertConfig())
-        tasks = tuple(dict.fromkeys((*config.tasks, *config.scored)))
-        return MultitaskModel(encoder, tasks, **{name: getattr(config, name) for name in MODEL_FIELDS}).parameter_count()
+    tasks = tuple(dict.fromkeys((*config.tasks, *config.scored)))
+    switches = {name: getattr(config, name) for name in MODEL_FIELDS}
+    with torch.random.fork_rng(devices=[]):  # heads are real: what they draw is taken from nobody
+        return MultitaskModel(Blocks(bert or BertConfig()), tasks, **switches).parameter_count()
+
+
+class Blocks(nn.Module):
+    """A BERT whose parts are one parameter each, of as many numbers: sharing and copying them counts as with the real ones."""
+
+    def __init__(self, config):
+        super().__init__()
+        width, wide = config.hidden_size, config.intermediate_size
+        norm = 2 * width
+        words = (config.vocab_size + config.max_position_embeddings + config.type_vocab_size) * width + norm
+        attention, feed_forward = 4 * (width * width + width) + norm, 2 * width * wide + wide + width + norm
+        self.config, self.embeddings, self.pooler = config, _block(words), _block(width * width + width)
+        self.layers = nn.ModuleList(_block(attention + feed_forward) for _ in range(config.num_hidden_layers))
+
+
+def _block(size):
+    part = nn.Module()
+    part.weight = nn.Parameter(torch.empty(size, device="meta"))
+    return part
 
 
 def passes(config):
@@ -31,6 +62,15 @@ def passes(config):
     own = 1.0 if config.train_encoder else FORWARD
     beside = {"none": 0.0, "frozen": FORWARD, "shared": own}[config.beside]
     return own + beside
+
+
+def penalties(config, task):
+    """A training step of this task with its penalties, in plain ones: those are 3 forward passes; learn/smart.py counts SMART's."""
+    added = 1.0 if of_task(config.bregman, task) else 0.0
+    if of_task(config.smart, task):
+        ascent = {"pass": 2 * config.smart_options.get("steps", 1), "clean": 1, "random": 0}
+        added += config.smart_options.get("share", 1.0) * (ascent[config.smart_options.get("direction", "pass")] + 3)
+    return 1 + FORWARD * added
 
 
 def read_in_an_epoch(config, sizes, epoch=1):
