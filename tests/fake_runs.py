@@ -1,6 +1,8 @@
 """Records as runs would leave them, made up in a moment: for tests of figures and of notebooks' tables. Their numbers
 mean nothing."""
 
+import itertools
+
 import numpy as np
 
 from minbert_lib.lab import facts as room
@@ -23,10 +25,16 @@ def fake(config, folder, made_with=()):
         "best_per_task": scores, "parameters": 22_713_216, "trained_parameters": 1000, "seconds": 100 + 50 * rng.random(),
         "wall_seconds": 120.0, "steps_per_second": 1 + 5 * rng.random(), "tokens_per_second": 4000.0, "peak_memory_mb": 900.0,
         "device": "none", "precision": "float32", "packages": {}, "data": _data(config), "notes": [], "made_with": list(made_with), "epochs": epochs,
-        "curve": [{"step": step, "epoch": 1, "rate": 1.0, "norm": 1.0, **dict.fromkeys(config.tasks, 2.0 / step)} for step in range(1, 9)],
+        "curve": [_point(step, config, rng) for step in range(1, 9)],
     }  # fmt: skip
     dev = {task: predictions(task, rng) for task in config.scored}
     return record | {"path": str(records.save(record, folder, {"dev": dev}))}
+
+
+def _point(step, config, rng):
+    watched = itertools.combinations(config.tasks, 2) if config.surgery != "none" else ()
+    cosines = {f"cos {one}·{other}": rng.normal(0, 0.1) for one, other in watched}
+    return {"step": step, "epoch": 1, "rate": 1.0, "norm": 1.0, **dict.fromkeys(config.tasks, 2.0 / step), **cosines}
 
 
 def _epoch(number, config, rng):

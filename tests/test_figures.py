@@ -11,24 +11,46 @@ from fake_runs import facts, fake
 from minbert_lib import cli
 from minbert_lib.errors import MinbertError
 from minbert_lib.lab import figures, published, records, sweep, system
-from minbert_lib.lab.figures import analysis, claims, diagrams, explorer, index, reports, smart, sweeps, vary
+from minbert_lib.lab.figures import (
+    analysis,
+    architectures,
+    claims,
+    diagrams,
+    explorer,
+    index,
+    pretraining,
+    reports,
+    smart,
+    sweeps,
+    tasks,
+    vary,
+)
 from minbert_lib.lab.systems import LADDER, SWEEPS, SYSTEMS
 
 REPO = Path(__file__).resolve().parents[1]
-FROM_RUNS = {
-    name: draw for name, draw in smart.FIGURES.items() if name[:4] not in ("06_1", "06_2")
-}  # those two: no run is involved
-OURS = {**sweeps.FIGURES, **analysis.FIGURES, **reports.FIGURES, **claims.FIGURES, **FROM_RUNS}
+ROOMS = (sweeps, analysis, reports, claims, smart, tasks, architectures, pretraining)
+WITHOUT_RUNS = ("05_1", "05_2", "06_1", "06_2", "07_2", "09_1")  # arithmetic, drawings: no run is involved
+OURS = {name: draw for room in ROOMS for name, draw in room.FIGURES.items() if name[:4] not in WITHOUT_RUNS}
 ALONE = tuple(claims.FIGURES)  # drawn from published numbers only, whatever is recorded
+COMPARED = (
+    tasks.EPOCHS,
+    architectures.SHARING,
+    architectures.PAIRS,
+    architectures.POOLING,
+    architectures.HEADS,
+    architectures.SAMPLING,
+)
 
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
     """A MINBERT_HOME in which every row of the reports has runs, invented ones."""
     home = tmp_path_factory.mktemp("recorded")
-    rows = {"C2", "S2", *SWEEPS, *LADDER, *reports.SBRRT, *reports.SMARTCS}
+    rows = {"C2", "S2", *SWEEPS, *LADDER, *reports.SBRRT, *reports.SMARTCS, *(name for names in COMPARED for name in names)}
     configs = [config for name in sorted(rows) for config in sweep.of_row(name, (0, 1), "mini")]
-    configs += [system("S5", "mini", seed) for seed in (0, 1)]
+    configs += [
+        one for seed in (0, 1) for one in (system("S5", "mini", seed), system("W-together", "mini", seed, surgery="watch"))
+    ]
     for config in configs:
         fake(config, home / "runs")
     facts(home / "runs")
@@ -66,6 +88,13 @@ def test_without_records_a_figure_names_the_command_that_makes_them(name, withou
     text = words(figures.draw(name))
     command = re.search(r"`minbert (sweep|train) (\S+) --scale mini", text)
     assert command and command[2] in SYSTEMS, text
+
+
+@pytest.mark.parametrize("name", ["05_4_siamese", "05_5_siamese_alone"])
+def test_a_step_that_thaws_the_encoder_changes_the_rate_too_and_the_caption_says_so(name, with_records):
+    frozen, awake = (f"{system(rung, 'mini').lr:g}" for rung in ("P1", "P6"))
+    assert frozen != awake
+    assert f"Learning rate: {frozen} with the encoder frozen, {awake} where it learns." in words(figures.draw(name))
 
 
 @pytest.mark.parametrize("name", ["08_3_head_dropout", "08_12_smartcs", "11_1_sst_confusion"])

@@ -180,7 +180,7 @@ def siamese(scale=None):
         axes.set(title=style.TASK_NAME[task])
     what, runs = ", ".join(f"{name} {TITLES[name]}" for name in CHAIN), sum(chain.values(), [])
     note = " The sentences are invented, so published numbers are not beside them." if scale == "tiny" else ""
-    style.caption(figure, f"{what}. Shaded: the encoder learns.\n{told_of(runs)}{ways_of_augmenting(runs)}{note}")
+    style.caption(figure, f"{what}. Shaded: the encoder learns.\n{told_of(runs)}{rates_of(runs)}{ways_of_augmenting(runs)}{note}")
     return figure
 
 
@@ -210,7 +210,9 @@ def siamese_alone(scale=None):
         axes.set(title=style.TASK_NAME[task], xlabel="gain over P1", ylim=(len(turned) - 0.5, -0.5))
         axes.set_yticks(range(len(turned)), list(turned))
     runs = first + sum(turned.values(), [])
-    style.caption(figure, told_of(runs) + ways_of_augmenting(runs) + " Each dot: one seed against P1 of the same seed.")
+    style.caption(
+        figure, told_of(runs) + rates_of(runs) + ways_of_augmenting(runs) + " Each dot: one seed against P1 of the same seed."
+    )
     return figure
 
 
@@ -220,6 +222,15 @@ def alone(runs, base, name, scale):
     added = {f for f in STEPS if getattr(before, f) != getattr(after, f)} - {"lr"}
     wanted = {f: switch(f, getattr(after if f in added else base, f)) for f in STEPS if f != "lr"}
     return [run for run in runs if all(switch(f, run["config"][f]) == value for f, value in wanted.items())]
+
+
+def rates_of(runs):
+    """For a caption: what heads alone learn at, and what a thawed encoder does; the chain changes both in one step."""
+    rates = {
+        learns: {run["config"]["lr"] for run in runs if run["config"]["train_encoder"] == learns} for learns in (False, True)
+    }
+    said = {learns: " or ".join(f"{rate:g}" for rate in sorted(found)) for learns, found in rates.items()}
+    return f" Learning rate: {said[False]} with the encoder frozen, {said[True]} where it learns." if all(said.values()) else ""
 
 
 def ways_of_augmenting(runs):

@@ -40,8 +40,9 @@ def family(name, fields, scale="mini", least=2, **like):
 
 
 def _once(name, fields, runs):
-    """Each setting and seed once: one run may be recorded under two rows' names. None ("as the checkpoint says") is no point."""
-    seen, runs = {}, [run for run in runs if all(run["config"][field] is not None for field in fields)]
+    """Each setting and seed once: one run may be recorded under two rows' names. A dropout "as the checkpoint says" is no point."""
+    rates = [field for field in fields if field.endswith("dropout")]
+    seen, runs = {}, [run for run in runs if all(run["config"][rate] is not None for rate in rates)]
     for run in sorted(runs, key=lambda run: (run["name"] != name, run["name"], run["key"])):
         seen.setdefault((setting(run, fields), run["config"]["seed"]), run)
     return list(seen.values())
