@@ -8,9 +8,10 @@ import signal
 import numpy as np
 import pytest
 import torch
+from fake_runs import fake
 
 from minbert_lib.errors import MinbertError
-from minbert_lib.lab import pretraining
+from minbert_lib.lab import figures, pretraining, records, sweep
 from minbert_lib.lab.config import RunConfig
 from minbert_lib.learn import checkpoint
 from minbert_lib.learn.pretrain import Pretrainer, at_step, masked_score
@@ -266,3 +267,25 @@ def test_what_is_not_finite_stops_with_step_lines_and_cause_and_the_state_before
         broken.run(8, tmp_path)
     state, _ = checkpoint.load(tmp_path)
     assert state["counters"]["step"] == 4 and all(value.isfinite().all() for value in state["model"].values())
+
+
+# Against steps -------------------------------------------------------------------------------------------------------
+
+
+def test_the_figure_draws_every_text_from_the_same_start(empty_home, monkeypatch):
+    """W-domain's runs are lines beside S13's; the recorded steps are the ticks; rates and spread are told."""
+    monkeypatch.setattr(records, "folders", lambda: [empty_home / "runs"])
+    for config in (*sweep.of_row("S13", (0, 1), "mini", epochs=1), *sweep.of_row("W-domain", (0, 1), "mini", epochs=1)):
+        few = {"limit": {"qqp": 90}, "dev_limit": {"qqp": 20}} if config.tasks == ("qqp",) else {}
+        fake(config.with_(**few), empty_home / "runs")
+    figure = figures.draw("07_1_against_steps")
+    sst, qqp, sts = figure.axes
+    ways = [text.get_text() for text in sst.get_legend().get_texts()]
+    assert ways == ["critics, lr 5e-05", "sst, lr 2.5e-05", "sst, lr 5e-05", "sst, lr 5e-05, ×0.95 a layer"]
+    assert [list(axes.get_xticks()) for axes in (sst, qqp, sts)] == [[0, 500, 2000, 8000], [0, 500, 2000], [0, 500, 2000]]
+    lines = [line for line in sst.get_lines() if line.get_label() in ways]
+    assert {tuple(line.get_xdata()) for line in lines} == {(0, 500, 2000, 8000)}
+    assert len({line.get_ydata()[0] for line in lines}) == 1, "at 0 steps stand the runs without pre-training"
+    caption = " ".join(figure.get_supxlabel().split())
+    assert "SST, STS: an invented model (mini): 32 runs, 2 seeds, 1 epoch; unlike S13: epochs = 1. QQP:" in caption
+    assert "fine-tuning seeds alone. Rates are the reports' times 5" in caption and "2.5e-05 here is their 5e-6" in caption

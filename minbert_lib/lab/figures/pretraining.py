@@ -1,7 +1,7 @@
 """Figures of notebook 07: what further pre-training did to the dev scores, step by step.
 
-Notable choices: a run without pre-training (C2) is every line's point at 0 steps. What the reports say of their curves is in the caption
-and not drawn: they print pictures, not numbers, and their model is BERT-base.
+Notable choices: a run without pre-training (C2, or S13 with none) is every line's point at 0 steps. What the reports say of their curves
+is in the caption and not drawn: they print pictures, not numbers, and their model is BERT-base.
 """
 
 import numpy as np
@@ -10,8 +10,10 @@ from matplotlib.figure import Figure
 from ...text.augment import variants
 from ...text.rows import Example
 from .. import published
+from ..pretraining import DEFAULTS
+from ..systems import LR_FACTOR
 from . import Missing, style
-from .vary import command, either, family, of_task, told
+from .vary import command, data_note, either, family, of_task, rest, told
 
 TASKS = ("sst", "qqp", "sts")
 LINES = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.RED, style.SKY)
@@ -30,32 +32,63 @@ def against_steps(scale="mini"):
             _lines(axes, runs, task)
         else:
             axes.text(0.5, 0.5, "not recorded yet", ha="center", transform=axes.transAxes, fontsize=8, color=style.GREY)
-    own = [told(runs, "S13", ("pretrain", "tasks"), scale) for runs, _ in found.values() if runs]
-    reasons = list(dict.fromkeys(reason for _, reason in found.values() if reason))
-    style.caption(figure, "\n".join([*dict.fromkeys(own), *reasons[:1], _said()]))
+    reasons = dict.fromkeys(reason for _, reason in found.values() if reason)
+    style.caption(figure, "\n".join([*_runs(found, scale), *reasons, _shared(scale), _said()]))
     return figure
 
 
 def _lines(axes, runs, task):
     """A line for each text, rate and decay; a dot for each run."""
     score = of_task(task)
-    start = [score(run) for run in runs if not run["config"]["pretrain"]]
-    ways = sorted({_way(run["config"]["pretrain"]) for run in runs if run["config"]["pretrain"]})
-    for colour, way in zip(LINES, ways):
-        mine = [run for run in runs if run["config"]["pretrain"] and _way(run["config"]["pretrain"]) == way]
-        x = np.array([0] * len(start) + [run["config"]["pretrain"]["steps"] for run in mine], dtype=float)
-        y = np.array(start + [score(run) for run in mine], dtype=float)
+    steps = {run["path"]: _settings(run)["steps"] for run in runs}
+    start = [run for run in runs if not steps[run["path"]]]
+    ways = {}
+    for run in runs:
+        if steps[run["path"]]:
+            ways.setdefault(_way(_settings(run)), [*start]).append(run)
+    for colour, way in zip(LINES, sorted(ways)):
+        x, y = np.array([(steps[run["path"]], score(run)) for run in ways[way]]).T
         at = np.unique(x)
         axes.plot(at, [y[x == step].mean() for step in at], color=colour, label=way)
         axes.plot(x, y, "o", color=colour, alpha=0.5)
-    axes.set_xscale("symlog", linthresh=250)
+    axes.plot([0] * len(start), [score(run) for run in start], "o", color=style.GREY)  # where every line begins
+    taken = sorted(set(steps.values()))
+    axes.set_xscale("symlog", linthresh=min(filter(None, taken)))
+    axes.set_xticks(taken, [f"{step:,}" for step in taken])
+    axes.set_xticks([], minor=True)
     axes.legend(fontsize=6.5)
+
+
+def _settings(run):
+    """All of its pre-training's, those not given by default; no pre-training is one of 0 steps."""
+    return DEFAULTS | (run["config"]["pretrain"] or {"steps": 0})
 
 
 def _way(pretrain):
     """What tells one line from another."""
-    decay = f", ×{pretrain['layer_decay']} a layer" if pretrain.get("layer_decay", 1.0) != 1.0 else ""
-    return f"{pretrain['text']}, lr {pretrain['lr']:.2g}{decay}"
+    decay = f", ×{pretrain['layer_decay']} a layer" if pretrain["layer_decay"] != 1.0 else ""
+    seed = f", seed {pretrain['seed']}" if pretrain["seed"] else ""
+    return f"{pretrain['text']}, lr {pretrain['lr']:.2g}{decay}{seed}"
+
+
+def _runs(found, scale):
+    """For the caption: the runs behind the panels, told together where their settings are alike."""
+    fields, alike = ("pretrain", "tasks"), {}
+    for task, (runs, _) in found.items():
+        if runs:
+            alike.setdefault((rest(runs[0]["config"], fields), data_note(runs)), {})[task.upper()] = runs
+    return [f"{', '.join(tasks)}: {told(sum(tasks.values(), []), 'S13', fields, scale)}" for tasks in alike.values()]
+
+
+def _shared(scale):
+    """What a reader must know of the spread and of the rates."""
+    factor = LR_FACTOR[scale]
+    rates = (
+        f" Rates are the reports' times {factor:g}, as the model is smaller: {5e-6 * factor:g} here is their 5e-6."
+        if factor != 1
+        else ""
+    )
+    return f"Each line is one pre-training, and its dots' spread that of fine-tuning seeds alone.{rates}"
 
 
 def _said():

@@ -70,7 +70,8 @@ def told(runs, name, fields=(), scale="mini"):
     config, line = runs[0]["config"], records.rounded(system(name, scale).to_dict())
     changed = {k: v for k, v in config.items() if k not in (*fields, "seed", "name") and v != line[k]}
     seeds = sorted({run["config"]["seed"] for run in runs})
-    text = f"{runs[0]['model']}: {len(runs)} runs, {len(seeds)} seed{'s' * (len(seeds) > 1)}, {config['epochs']} epochs"
+    some = lambda count, what: f"{count} {what}" + "s" * (count != 1)
+    text = f"{runs[0]['model']}: {some(len(runs), 'run')}, {some(len(seeds), 'seed')}, {some(config['epochs'], 'epoch')}"
     if changed:
         text += "; unlike " + name + ": " + ", ".join(f"{k} = {json.dumps(v)}" for k, v in changed.items())
     return text + "." + data_note(runs)
