@@ -25,6 +25,7 @@ CATALOGUE = {  # exercise → file of answers, least number of wrong ones
     "what_moves": ("what_moves", 5),
     "symmetric_kl": ("symmetric_kl", 5),
     "ascent_step": ("ascent_step", 5),
+    "smart_loss": ("smart_loss", 16),
     "mask_tokens": ("mask_tokens", 5),
     "mlm_loss": ("mlm_loss", 5),
     "paired_bootstrap": ("paired_bootstrap", 5),

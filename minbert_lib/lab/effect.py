@@ -38,10 +38,10 @@ def options(form, ascent=True):
 
 
 def trained(name, epochs=1, **changes):
-    """(model after C2's fine-tuning, its dev set): the ground of all that follows."""
+    """(model after C2's fine-tuning, its dev set, its score there): the ground of all that follows, which runs on the CPU."""
     made = prepare(system("C2", name, epochs=epochs, precision="float32", **changes))
     made.trainer.run()
-    return made.model.eval(), made.dev["sst"], made.trainer.best["scores"]["sst"]
+    return made.model.eval().cpu(), made.dev["sst"], made.trainer.best["scores"]["sst"]
 
 
 def batches_of(data, limit, size=32):
@@ -72,12 +72,23 @@ def gradients(model, value):
     return torch.cat([part.flatten() for part in parts])
 
 
-def pull(model, batch, **switches):
-    """(the penalty's gradient on the weights, the task's own gradient)."""
+def losses(model, batch, **switches):
+    """(the task's loss, R), each with its graph."""
     embedded = model.embed(batch)
     outputs = model.predict_from(embedded, batch)
-    penalty = SmartRegularizer(model, **switches)(batch, embedded, outputs)
-    return gradients(model, penalty), gradients(model, task_loss(outputs, batch))
+    return task_loss(outputs, batch), SmartRegularizer(model, **switches)(batch, embedded, outputs)
+
+
+def smart_loss(model, batch, weight, eps, sigma, step_size, steps=1, seed=0):
+    """The task's loss + weight · R. The search for the noise is `SmartRegularizer`'s `_attack`, and its comparison `__call__`."""
+    task, penalty = losses(model, batch, eps=eps, sigma=sigma, step_size=step_size, steps=steps, seed=seed)
+    return task + weight * penalty
+
+
+def pull(model, batch, **switches):
+    """(the penalty's gradient on the weights, the task's own gradient)."""
+    task, penalty = losses(model, batch, **switches)
+    return gradients(model, penalty), gradients(model, task)
 
 
 def cosine(a, b):

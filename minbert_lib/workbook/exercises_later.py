@@ -3,7 +3,7 @@
 from .checks_ensemble import check_average, check_greedy, check_held_out
 from .checks_mlm import check_mask_tokens, check_mlm_loss
 from .checks_pairs import check_pair_features, check_task_chances
-from .checks_smart import check_ascent_step, check_symmetric_kl
+from .checks_smart import check_ascent_step, check_smart_loss, check_symmetric_kl
 from .checks_sweeps import check_paired_bootstrap
 from .checks_watch import check_what_moves
 from .exercise import Exercise
@@ -76,6 +76,23 @@ LATER = [
         ),
         check_ascent_step,
         "minbert_lib.learn:ascent_step",
+    ),
+    Exercise(
+        "smart_loss",
+        "06",
+        4,
+        30,
+        r"\text{task's loss} + weight \cdot \ell\big(f(x + \delta_{steps}),\, f(x)\big),\qquad "
+        r"\delta_{k+1} = \text{ascent step}\big(\delta_k,\, \nabla_{\delta_k}\, \ell(f(x + \delta_k),\, f(x))\big)",
+        (
+            "Two parts with opposite manners. The search may touch nothing but the noise: what must be detached in it, and from what is the "
+            "gradient asked? Then one comparison from which the weights learn, with the point x + noise held still.",
+            "for _ in range(steps): noise.requires_grad_(); distance = symmetric_kl(model.predict_from(x.detach() + noise, batch), clean.detach()); "
+            "(gradient,) = torch.autograd.grad(distance, noise); noise = ascent_step(noise.detach(), gradient, step_size, eps). After the loop: "
+            "loss + weight * symmetric_kl(model.predict_from((x + noise).detach(), batch), clean).",
+        ),
+        check_smart_loss,
+        "minbert_lib.lab.effect:smart_loss",
     ),
     Exercise(
         "mask_tokens",
