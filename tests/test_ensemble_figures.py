@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from fake_runs import facts, fake
 
-from minbert_lib.lab import ensemble, figures, members, published, records, system
-from minbert_lib.lab.figures import ensembles
+from minbert_lib.lab import ensemble, figures, members, published, records, stats, system
+from minbert_lib.lab.figures import ensembles, ingredients
 from minbert_lib.lab.systems import SYSTEMS
+
+FIGURES = ensembles.FIGURES | ingredients.FIGURES
 
 
 def words(figure):
@@ -33,7 +35,7 @@ def recorded(folder, monkeypatch):
     monkeypatch.setattr(records, "folders", lambda: [folder])
 
 
-@pytest.mark.parametrize("name", ensembles.FIGURES)
+@pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_draws_its_records_the_same_twice(name, recorded, tmp_path):
     text = words(figures.draw(name))
     assert "not recorded" not in text and "an invented model (mini)" in text
@@ -41,7 +43,7 @@ def test_a_figure_draws_its_records_the_same_twice(name, recorded, tmp_path):
     assert first == [path.read_bytes() for path in figures.save(name, tmp_path / "b")]
 
 
-@pytest.mark.parametrize("name", ensembles.FIGURES)
+@pytest.mark.parametrize("name", FIGURES)
 def test_without_records_a_figure_names_the_command(name, tmp_path, monkeypatch):
     monkeypatch.setattr(records, "folders", lambda: [tmp_path])
     command = re.search(r"`minbert sweep (\S+) --scale mini", words(figures.draw(name)))
@@ -96,3 +98,43 @@ def test_the_picker_scores_the_team_and_every_change_of_it(recorded):
 def test_frozen_probes_are_no_rivals(recorded):
     pool = members.pool("sst", records.load_all(scale="mini"))
     assert {run["name"] for run in pool.runs} - {run["name"] for run in ensembles.fine_tuned(pool).runs} == {"C1"}
+
+
+# ---- what each ingredient gave
+
+
+def test_a_pair_is_one_switch_apart_whatever_its_runs_are_called(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "folders", lambda: [tmp_path])
+    for seed in (0, 1):
+        fake(system("C2", "mini", seed), tmp_path)
+        fake(system("W-smart", "mini", seed), tmp_path)
+        fake(system("W-smart", "mini", seed, smart=9.0), tmp_path)
+    for changes in ({"seed": 2}, {"epochs": 7}, {"precision": "bfloat16"}, {"layer_decay": 0.9, "weight_decay": 0.1}):
+        fake(system("W-smart", "mini", **changes), tmp_path)  # without a twin
+    smart = ingredients.INGREDIENTS["SMART"]
+    groups = ingredients.pairs(records.load_all(), smart)
+    first, other = ingredients.speaks_first(groups, "sst", smart, "mini")
+    assert [[(run["name"], run["config"]["seed"], run["config"]["smart"]) for run in pair] for pair in first] == [
+        [("W-smart", seed, 1.0), ("C2", seed, 0.0)] for seed in (0, 1)
+    ]
+    assert [with_it["config"]["smart"] for with_it, _ in other] == [9.0, 9.0]
+    assert not ingredients.pairs(records.load_all(), ingredients.INGREDIENTS["layer decay"])  # two switches apart
+    assert not ingredients.speaks_first(groups, "qqp", smart, "mini")
+
+
+def test_what_an_ingredient_gave_is_the_mean_over_its_seeds():
+    labels = np.random.default_rng(0).integers(0, 2, 400)
+    rng = np.random.default_rng(1)
+    pairs = [[np.where(rng.random(400) < share, labels, 1 - labels) for share in (0.8, 0.6)] for _ in range(3)]
+    one = stats.paired_over_seeds(pairs[:1], labels)
+    alone = stats.paired_bootstrap(*pairs[0], labels)
+    assert (one.value, one.low, one.high) == (pytest.approx(alone.difference), alone.low, alone.high)
+    found = stats.paired_over_seeds(pairs, labels)
+    each = [np.mean(a == labels) - np.mean(b == labels) for a, b in pairs]
+    assert found.value == pytest.approx(np.mean(each))
+    by_example = np.mean([(a == labels) * 1.0 - (b == labels) for a, b in pairs], axis=0)
+    half = 1.96 * by_example.std() / 20
+    assert [found.low, found.high] == pytest.approx([found.value - half, found.value + half], abs=0.008)
+    assert found.high - found.low < one.high - one.low  # seeds average their own luck away
+    scores = [[labels + rng.normal(size=400) * noise for noise in (0.5, 1)] for _ in range(2)]
+    assert stats.paired_over_seeds(scores, labels, "pearson").low > 0.05

@@ -232,6 +232,21 @@ def test_soft_labels_reach_the_student_and_its_loss_is_cross_entropy_with_them(f
     assert record["config"]["soft_labels"] == "two" and record["scores"]["sst"] > 0
 
 
+def test_the_rows_that_build_on_other_runs_find_them_by_name_and_scale(finished):
+    place, folders = finished
+    with pytest.raises(MinbertError, match="--teach team-tiny"):
+        prepare(system("W-distilled", "tiny", **SMALL))
+    predict.teach({"sst": folders}, "team-tiny")
+    assert prepare(system("W-distilled", "tiny", **SMALL)).train["sst"].labels.shape == (96, 5)
+    shutil.copytree(folders[0], place / "weights/three-tasks-tiny")
+    made, first = prepare(system("W-tasks-first", "tiny", **SMALL)), predict.Trained(folders[0]).model
+    assert all(torch.equal(a, b) for a, b in zip(made.model.bert.parameters(), first.bert.parameters(), strict=True))
+    assert {system(name, "mini").start or system(name, "mini").soft_labels for name in ("W-distilled", "W-tasks-first")} == {
+        "team-mini",
+        "three-tasks-mini",
+    }
+
+
 def test_soft_labels_of_another_file_are_refused(finished):
     place, folders = finished
     predict.teach({"sst": [folders[0]]}, "one")

@@ -149,6 +149,11 @@ def predictions(record):
     return out
 
 
+def has_predictions(record):
+    """Not every record has them: another program's run left its scores only."""
+    return Path(record["path"]).with_suffix(".npz").is_file()
+
+
 def read_arrays(path):
     """{name: array} of an .npz, nothing unpickled, or a MinbertError: damaged, not numbers, or larger than it may be."""
     try:
@@ -167,6 +172,11 @@ def read_arrays(path):
         ) from error
 
 
+def took(record):
+    """Seconds from the scale's weights to the finished model: training, and the further pre-training that it started from."""
+    return record["seconds"] + ((record.get("pretraining") or {}).get("seconds") or 0.0)
+
+
 def table(where=None, scale=None):
     """All records as one pandas table: a row a run, settings and scores as columns."""
     import pandas
@@ -177,6 +187,7 @@ def table(where=None, scale=None):
         row |= record["scores"] | {
             name: record.get(name) for name in ("seconds", "tokens_per_second", "parameters", "best_epoch")
         }
+        row["pretraining_seconds"] = (record.get("pretraining") or {}).get("seconds")
         rows.append(row)
     return pandas.DataFrame(rows)
 

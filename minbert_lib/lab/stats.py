@@ -111,6 +111,16 @@ def paired_bootstrap(a, b, labels, metric="accuracy", resamples=2000, confidence
     return Comparison(score_a, score_b, score_a - score_b, low, high, float(p))
 
 
+def paired_over_seeds(pairs, labels, metric="accuracy", resamples=2000, confidence=0.95, seed=0):
+    """The mean difference of several (a, b), one pair a seed. Its interval redraws the examples, the same ones for all."""
+    columns = [_columns(*aligned(predictions, labels), metric) for pair in pairs for predictions in pair]
+    means = _resample(np.hstack(columns), resamples, seed)  # (n, 2k a pair) -> (resamples, 2k a pair)
+    scores = _scores(means.reshape(-1, columns[0].shape[1]), metric).reshape(resamples, len(pairs), 2)
+    differences = (scores[:, :, 0] - scores[:, :, 1]).mean(axis=1)
+    value = np.mean([METRICS[metric](a, labels) - METRICS[metric](b, labels) for a, b in pairs])
+    return Interval(float(value), *_quantiles(differences, confidence))
+
+
 def wilson(right, n, confidence=0.95):
     """Wilson's interval for `right` of `n`: a formula in place of resampling, and sound near 0 and 1 too."""
     if not 0 <= right <= n or n < 1:

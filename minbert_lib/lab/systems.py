@@ -183,6 +183,14 @@ _TABLE = {
     "W-search": (SST, "grid search over rate, dropout and decay (with `--random N` a random one)"),
     "W-folds": (TEAM, "choosing on folds in place of one dev set (`minbert ensemble --folds`)"),
     "W-cross-both": (_sys(TEAM, order="random", both_orders=True), "both orders averaged"),
+    "W-tasks-first": (
+        _sys(SST, start="three-tasks"),
+        "SST after all three tasks (`minbert train S10-multi --out MINBERT_HOME/weights/three-tasks-SCALE`)",
+    ),
+    "W-distilled": (
+        _sys(SST, soft_labels="team"),
+        "one model taught by an ensemble (`minbert ensemble RUN … --task sst --teach team-SCALE`)",
+    ),
 }
 SEEN_IN = {  # rows that are a view of other systems' runs
     "B5": ("B1", "B2", "B3", "B4"),
@@ -280,12 +288,13 @@ def at_scale(config, scale):
     own = config.own_layers
     own = min(own, layers) if layers and isinstance(own, int) else own
     pretrain = lifted(config.pretrain, scale)
-    few = {}
+    # what another run made is of this scale
+    changes = {field: f"{name}-{scale}" for field in ("start", "soft_labels") if (name := getattr(config, field))}
     if scale == "tiny":
-        few["max_length"] = min(config.max_length, 128)  # the tiny model has no more positions
+        changes["max_length"] = min(config.max_length, 128)  # the tiny model has no more positions
         if config.train_encoder and "cfimdb" in config.tasks:  # 800 reviews: three rounds are too few to learn from
-            few |= {"epochs": max(config.epochs, 6), "batch_size": 16}
-    return dataclasses.replace(config, lr=config.lr * factor, own_layers=own, pretrain=pretrain, **few)
+            changes |= {"epochs": max(config.epochs, 6), "batch_size": 16}
+    return dataclasses.replace(config, lr=config.lr * factor, own_layers=own, pretrain=pretrain, **changes)
 
 
 def lifted(pretrain, scale):

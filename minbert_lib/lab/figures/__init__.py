@@ -13,7 +13,10 @@ from ...files import write_atomic
 from ...home import repo
 from . import style
 
-ROOMS = "attention baseline tasks architectures diagrams smart pretraining sweeps ensembles analysis explorer speed reports claims".split()
+ROOMS = (
+    "attention baseline tasks architectures diagrams smart pretraining "
+    "sweeps ensembles ingredients analysis explorer speed reports claims"
+).split()
 
 
 class Missing(MinbertError):
