@@ -19,6 +19,7 @@ from minbert_lib.model import BertConfig, BertModel
 from minbert_lib.model.mlm import MaskedLM
 from minbert_lib.text import Tokenizer
 from minbert_lib.text.lines import Text
+from minbert_lib.text.sources import TEXTS
 
 SHAPE = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64, max_position_embeddings=40)
 WORDS = "the a film story is was not very good bad dull funny king queen sees hears and but . ,".split()
@@ -192,6 +193,13 @@ def test_fewer_steps_than_the_checkpoint_begin_anew_and_agree(place):
     kept = (five / "model.safetensors").read_bytes()
     (five / "model.safetensors").unlink()
     assert (pretraining.pretrained(config(place, 5)) / "model.safetensors").read_bytes() == kept
+
+
+def test_an_absent_text_is_told_with_where_to_find_one(place):
+    (place / "home/text/rotten_tomatoes_critics.txt.gz").unlink()
+    with pytest.raises(MinbertError, match="critics.txt.gz is missing: .*kaggle.com/datasets/.*CC0.*dev and test.*one a line"):
+        pretraining.text_of("critics", "tiny")
+    assert set(TEXTS) == set(pretraining.FILES)
 
 
 def test_texts(place, monkeypatch):

@@ -5,6 +5,7 @@ Notable choices:
   from where the last one stopped, and a whole curve of accuracy against steps costs one pre-training run.
 - The encoder's seed here is `pretrain["seed"]` (0 unless said), not the run's: seeds of fine-tuning share one pre-training.
 - The folder's name is a hash of all that matters: settings, starting weights, and the text itself.
+- What pre-training took lies beside its weights, and every run that starts from them records it: `cost_of`.
 """
 
 import gzip
@@ -19,12 +20,13 @@ from ..errors import MinbertError
 from ..files import locked, sha256, unpacked, write_atomic
 from ..home import home, scale
 from ..learn.precision import choose
-from ..learn.pretrain import Pretrainer, at_step
+from ..learn.pretrain import COST, Pretrainer, at_step
 from ..model import weights
 from ..model.mlm import MaskedLM
 from ..text import TASKS, Tokenizer, read_rows
 from ..text.lines import Text
 from ..text.masking import HOW, REPLACE
+from ..text.sources import TEXTS
 from . import records
 
 VERSION = 1  # raised when the same settings lead to other weights
@@ -44,18 +46,53 @@ def pretrained(config, keep=(), show=None):
     options = checked(config.pretrain)
     source = weights.resolve(config.start or scale(config.scale).weights)
     lines = text_of(options["text"], config.scale)
-    folder = records.own_folder() / "pretrained" / name_of(options, source, lines)
+    folder = folder_of(options, source, lines)
     found = at_step(folder, options["steps"])
-    if (found / "model.safetensors").is_file():
+    if _is_made(found):
         return found
     with locked(folder / ".lock"):
-        if not (found / "model.safetensors").is_file():  # another process may have made it while this one waited
+        if not _is_made(found):  # another process may have made it while this one waited
             described = options | {"from": str(source), "lines": len(lines), "scale": config.scale}
             write_atomic(folder / "settings.json", json.dumps(described, indent=1) + "\n")
             trainer = trainer_of(options, source, lines)
             marks = [step for step in (*MARKS, *keep) if step <= options["steps"]]
             trainer.run(options["steps"], folder, marks, show)
     return found
+
+
+def folder_of(options, source, lines):
+    return records.own_folder() / "pretrained" / name_of(options, source, lines)
+
+
+def _is_made(folder):
+    return (folder / "model.safetensors").is_file()
+
+
+def outstanding(configs):
+    """What must still be pre-trained before these runs: [(one of them, steps)], every folder once, from where it stands."""
+    texts, asked = {}, {}
+    for config in (config for config in configs if config.pretrain):
+        options = checked(config.pretrain)
+        try:
+            text = options["text"], config.scale
+            texts[text] = texts[text] if text in texts else text_of(*text)
+            folder = folder_of(options, weights.resolve(config.start or scale(config.scale).weights), texts[text])
+        except MinbertError:  # text or weights are not here yet, so nothing is made of them either
+            folder = Path(json.dumps([config.scale, config.start, {**options, "steps": None}]))
+        asked.setdefault(folder, (config, set()))[1].add(options["steps"])
+    left = []
+    for folder, (config, wanted) in asked.items():
+        if missing := [n for n in wanted if not _is_made(at_step(folder, n))]:
+            stands = [n for n in {*MARKS, *wanted} if n < max(missing) and _is_made(at_step(folder, n))]
+            left.append((config, max(missing) - max(stands, default=0)))
+    return left
+
+
+def cost_of(config):
+    """{"of": the folder's name, "steps", "seconds"} of the pre-training that `config` starts from; seconds None where nobody noted them."""
+    found = pretrained(config)
+    known = json.loads((found / COST).read_text(encoding="utf-8")) if (found / COST).is_file() else {}
+    return {"of": found.parent.name, "steps": checked(config.pretrain)["steps"], "seconds": known.get("seconds")}
 
 
 def trainer_of(options, source, lines):
@@ -115,7 +152,7 @@ def _source(name, scale_name):
     path = home() / "text" / f"{FILES[name]}.txt.gz" if name in FILES else Path(name).expanduser()
     if not path.is_file():
         if name in FILES:
-            raise MinbertError(f"{path} is missing: put a text there, one sentence a line, or name a file of your own")
+            raise MinbertError(f"{path} is missing: put {TEXTS[name]} there, one a line, or name a text file of your own")
         raise MinbertError(f"pretrain: there is no text {name!r}: it is a task, {', '.join(FILES)}, or a text file")
     try:
         with unpacked(path) as file:

@@ -89,6 +89,13 @@ MANIFEST = (
     }),
 )
 # fmt: on
+TEXTS = {  # more text for pre-training, to be brought by hand: no fixed address gives it to everyone, so the manifest cannot
+    "critics": "film critics' sentences, for example the column review_content of rotten_tomatoes_critic_reviews.csv in "
+    "https://www.kaggle.com/datasets/stefanoleone992/rotten-tomatoes-movies-and-critic-reviews-dataset (read from rottentomatoes.com; "
+    "a copy's page gives it as CC0), without the sentences of SST's dev and test sets, which come from there too",
+    "reviews": "sentences of book reviews",
+    "questions": "questions as people ask them at Quora",
+}
 DATA = ("sst", "cfimdb", "qqp", "sts")
 ALIASES = {
     "data": DATA,
