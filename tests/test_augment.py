@@ -165,6 +165,25 @@ def test_back_translation_is_translated_once_and_resumes(translators, empty_home
     assert [example.texts for example in quick] == [(u, known[v]), (known[u], v), (known[u], known[v])]
 
 
+def test_without_fetching_a_folder_or_a_table_is_enough(translators, empty_home, monkeypatch):
+    import transformers
+
+    asked = []
+
+    def nowhere(name, **options):
+        asked.append(options)
+        raise OSError("it is not in the cache")
+
+    at_home = {**translators, "fetch": False}
+    rows = augment(pairs(), at_home, scale("tiny"))  # from the folders
+    monkeypatch.setattr(transformers.MarianMTModel, "from_pretrained", nowhere)
+    assert augment(pairs(), at_home, scale("tiny")).examples == rows.examples and not asked  # from the table
+    for fetch, words in ((False, "opus-mt-en-de.*not on this machine.*fetched once"), (True, "not in the cache.*online once")):
+        with pytest.raises(MinbertError, match=words):
+            augment(pairs(), {"how": "back_translation", "language": "de", "fetch": fetch}, scale("tiny"))
+    assert asked == [{"local_files_only": True}, {"local_files_only": False}]
+
+
 def test_a_damaged_table_is_named(translators, empty_home):
     augment(pairs(), translators, scale("tiny"))
     (table,) = (empty_home / "translations").glob("*.json")

@@ -6,7 +6,8 @@
 Notable choices:
 - Every way gives a changed text for a text. A pair then becomes four, as in the report (P4): (s1, s2), (s1', s2), (s1, s2'),
   (s1', s2'); a single sentence becomes two. `times` does it again with other draws.
-- Translations are kept, sentence by sentence, under MINBERT_HOME/translations: a run that stops goes on where it was.
+- Translations are kept, sentence by sentence, under MINBERT_HOME/translations: a run that stops goes on where it was. With
+  `"fetch": False` nothing is downloaded: the translator, or its table, is here already or an error says what is missing.
 - The rows carry a hash of their own: no record takes augmented data for the original.
 """
 
@@ -27,7 +28,7 @@ from .tokenizer import truncate
 
 CHUNK = 64  # sentences between two savings
 OPTIONS = {
-    "back_translation": {"language", "there", "back", "beams"},
+    "back_translation": {"language", "there", "back", "beams", "fetch"},
     "word_dropout": {"times", "share"},
     "swap": {"times", "share"},
     "refill": {"times", "share", "model", "top"},
@@ -133,7 +134,7 @@ def back_translation(texts, options, scale, rng):
     with locked(path.with_suffix(".lock")):
         known = _known(path)
         missing = sorted((text for text in texts if text not in known), key=len)
-        translators = [_translator(name) for name in names] if missing else []
+        translators = [_translator(name, options.get("fetch", True)) for name in names] if missing else []
         for start in range(0, len(missing), CHUNK):
             part = missing[start : start + CHUNK]
             said = part
@@ -151,7 +152,7 @@ def _known(path):
         raise MinbertError(f"{path}: not a readable table of translations ({error}): remove it to begin again") from error
 
 
-def _translator(name):
+def _translator(name, fetch):
     try:
         from transformers import MarianMTModel, MarianTokenizer
     except ImportError as error:
@@ -159,12 +160,13 @@ def _translator(name):
             "back translation needs a translator: pip install 'transformers>=4.48,<6' sentencepiece (or minbert[translate])"
         ) from error
     try:
-        model = MarianMTModel.from_pretrained(name)
-        tokenizer = MarianTokenizer.from_pretrained(name)
+        model = MarianMTModel.from_pretrained(name, local_files_only=not fetch)
+        tokenizer = MarianTokenizer.from_pretrained(name, local_files_only=not fetch)
     except (OSError, ValueError, TypeError, ImportError, RuntimeError) as error:  # TypeError: a file of the tokenizer is absent
-        reason = str(error).strip().splitlines()[0][:120]
+        reason = str(error).strip().splitlines()[0][:120] if fetch else "it is not on this machine, and fetch is False"
+        once = "go online once" if fetch else "have it fetched once"
         raise MinbertError(
-            f"the translator {name!r} cannot be had ({reason}): go online once, or name folders with there= and back="
+            f"the translator {name!r} cannot be had ({reason}): {once}, or name folders with there= and back="
         ) from error
     return tokenizer, model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
