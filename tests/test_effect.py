@@ -2,10 +2,13 @@
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from minbert_lib.lab import effect, price, system
+from minbert_lib.lab import effect, price, records, system
 from minbert_lib.lab.build import prepare
 from minbert_lib.lab.figures import smart as pictures
+from minbert_lib.lab.systems import FELT_SMART
+from minbert_lib.model import fast
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +57,58 @@ def test_the_record_holds_what_the_figure_draws(scale):
     assert pictures.detective(found).axes
 
 
-def test_the_price_of_each_way():
-    rows = {row["way"]: row for row in price.measure("tiny", rounds=3, batch_size=8, length=12)}
-    assert rows["SMART, K = 1"]["counted"] == pytest.approx(8 / 3) and rows["plain"]["measured"] == 1
-    assert 1.5 < rows["SMART, K = 1"]["measured"] < 5  # a small batch on a busy machine
-    assert rows["SMART, K = 1"]["kept_mb"] == pytest.approx(2 * rows["plain"]["kept_mb"], rel=0.05)
+@pytest.mark.parametrize("dropout", [False, True])
+def test_a_way_multiplies_as_often_as_its_units_say(dropout, monkeypatch):
+    monkeypatch.setattr(fast, "onednn_is_faster", lambda: False)  # PyTorch's counter knows PyTorch's own products alone
+    trainer, penalties = price.ground("tiny", dropout, batch_size=8, length=12)
+    done = {}
+    for way in penalties:
+        trainer.smart, trainer.bregman = penalties[way]
+        with FlopCounterMode(display=False) as counter:
+            trainer.update(("sst",))
+        done[way] = counter.get_total_flops()
+    units = {way: units / 3 for way, (*_, units) in price.ways(dropout).items()}
+    assert {way: count / done["plain"] for way, count in done.items()} == pytest.approx(
+        units, rel=0.02
+    )  # a constant x̃ spares three products
+
+
+def test_a_price_has_time_and_memory_beside_its_count():
+    rows = {row["way"]: row for row in price.measure("tiny", rounds=2, dropout=True, batch_size=8, length=12)}
+    assert list(rows) == list(price.WITH_DROPOUT) and rows["plain"]["measured"] == 1
+    assert all(row["low"] <= row["measured"] <= row["high"] for row in rows.values())
+    held = {way: row["kept_mb"] / rows["plain"]["kept_mb"] for way, row in rows.items()}
+    assert held["the task's own masks"] == pytest.approx(2, rel=0.05) and 2.5 < held["SMART, K = 1"] < 3
+
+
+def test_scores_stand_beside_every_price(monkeypatch):
+    config = system("W-smart", "mini", limit={"sst": 2136}).to_dict()
+    run = lambda seed, **changes: {
+        "name": "W-smart", "key": f"{seed}{changes}", "config": {**config, "seed": seed, **changes}, "scores": {"sst": 0.4 + seed / 100},
+        "data": {"train/sst": {"rows": 2136, "file": "", "sha256": ""}},
+    }  # fmt: skip
+    cheap = {**FELT_SMART, "direction": "clean"}
+    runs = [run(0, smart=0.0), run(0), run(2), run(1, smart_options=cheap), run(9, limit={})]
+    monkeypatch.setattr(records, "load_all", lambda where=None, scale=None, name=None: runs)
+    found = pictures.scores_by_way()
+    assert list(found) == list(price.WITH_DROPOUT)
+    one, ten = "SST, λ = 1", "SST, λ = 10"
+    assert found["plain"] == {one: "0.400 (1)", ten: "0.400 (1)"}  # without SMART its weight is nothing
+    assert found["SMART, K = 1"] == {one: "0.410 ± 0.014 (2)", ten: "not recorded yet"}  # not the one that read all of SST
+    assert found["direction from the clean pass"][one] == "0.410 (1)"
+    assert {found[way][one] for way in ("the task's own masks", "random noise")} == {"not recorded yet"}
+    monkeypatch.setattr(records, "load_all", lambda where=None, scale=None, name=None: [])
+    assert {score for scores in pictures.scores_by_way().values() for score in scores.values()} == {"not recorded yet"}
+
+
+def test_each_group_of_other_runs_has_its_own_words(monkeypatch):
+    run = lambda key, rows, epochs, seed=0: {
+        "name": "S8", "key": key, "config": {"smart": 1.0, "epochs": epochs, "seed": seed}, "data": {"train/sst": {"rows": rows}},
+    }  # fmt: skip
+    more = [run("a", 8544, 3), run("b", 8544, 10), run("c", 8544, 3, 1), run("d", 2136, 3)]
+    monkeypatch.setattr(records, "load_all", lambda where=None, scale=None, name=None: more)
+    found = pictures._beside([more[-1]], {1.0: 0}, "mini")
+    assert {label: [run["key"] for run in runs] for label, runs in found.items()} == {
+        "8,544 sentences, 3 epochs, 2 seeds": ["a", "c"],
+        "8,544 sentences, 10 epochs, 1 seed": ["b"],
+    }

@@ -3,8 +3,9 @@
     python -m minbert_lib.lab.price SCALE      measures one SST batch at a scale, writes data/effect/price-SCALE.json
 
 Notable choices
-- A forward pass is 1 unit, a backward 2, a backward to the input alone 1. No dropout, as the paper compares: with dropout in the model every form
-  but the random-number ones runs one clean pass more.
+- A forward pass is 1 unit, a backward 2, a backward to the input alone 1.
+- Measured twice: on a model without dropout, whose own pass is the clean side of SMART's comparison, and on one with it, as in most runs. Then
+  the clean side is a pass more, 3 units, or, by `dropout="same"`, every pass has the task's masks and none is added.
 - Time is this process's own CPU time, all ways in turn, many rounds, the median of the ratios to the plain step of the same round: on a machine that
   others use too, the clock on the wall measures the others.
 - Memory is what forward passes hold for a backward, counted where PyTorch saves it; parameters are left out.
@@ -36,13 +37,24 @@ WAYS = {  # name: (SMART's switches or None, Bregman's or None, units of a step)
     "Bregman": (None, {}, 4),
     "SMART and Bregman": ({}, {}, 9),
 }
+WITH_DROPOUT = {
+    "plain": (None, None, 3),
+    "SMART, K = 1": ({}, None, 11),
+    "the task's own masks": ({"dropout": "same"}, None, 8),
+    "direction from the clean pass": ({"direction": "clean"}, None, 10),
+    "on half of the batch": ({"share": 0.5}, None, 7),
+    "random noise": ({"direction": "random"}, None, 9),
+}
 
 
-def ground(name, batch_size=32, length=32, precision="float32"):
+def ways(dropout):
+    return WITH_DROPOUT if dropout else WAYS
+
+
+def ground(name, dropout=False, batch_size=32, length=32, precision="float32"):
     """(a trainer whose feed gives the same batch for ever, {way: its two penalties}); one model serves all ways."""
-    config = system(
-        "C2", name, hidden_dropout=0.0, head_dropout=0.0, precision=precision, batch_size=batch_size, limit={"sst": 512}
-    )
+    rates = dict.fromkeys(("hidden_dropout", "head_dropout"), 0.1 if dropout else 0.0)
+    config = system("C2", name, precision=precision, batch_size=batch_size, limit={"sst": 512}, **rates)
     ready = prepare(config, device="cpu")
     data, model = ready.train["sst"], ready.model.train()
     near = sorted(range(len(data)), key=lambda i: abs(data.lengths[i] - length))[:batch_size]
@@ -53,7 +65,7 @@ def ground(name, batch_size=32, length=32, precision="float32"):
             None if smart is None else SmartRegularizer(model, **{**options(1e-2), **smart}),
             None if bregman is None else BregmanProximal(model),
         )
-        for way, (smart, bregman, _) in WAYS.items()
+        for way, (smart, bregman, _) in ways(dropout).items()
     }
     return ready.trainer, penalties
 
@@ -87,25 +99,23 @@ def kept(trainer):
     return most / 2**20
 
 
-def measure(name, rounds=15, **changes):
+def measure(name, rounds=15, dropout=False, **changes):
     """A row a way: units over the plain step's, the measured ratio with its quartiles, MB kept."""
-    trainer, penalties = ground(name, **changes)
-    times = {way: [] for way in WAYS}
+    trainer, penalties = ground(name, dropout, **changes)
+    times = {way: [] for way in penalties}
     for number in range(rounds + 2):
-        for way in WAYS:
+        for way in penalties:
             trainer.smart, trainer.bregman = penalties[way]
             begun = time.process_time()
             trainer.update(("sst",))
             if number >= 2:  # the first two warm up
                 times[way].append(time.process_time() - begun)
     rows = []
-    for way in WAYS:
+    for way, (*_, units) in ways(dropout).items():
         trainer.smart, trainer.bregman = penalties[way]
         ratios = [mine / plain for mine, plain in zip(times[way], times["plain"])]
         low, middle, high = statistics.quantiles(ratios, n=4) if rounds > 1 else ratios * 3
-        rows.append(
-            {"way": way, "counted": WAYS[way][2] / 3, "measured": middle, "low": low, "high": high, "kept_mb": kept(trainer)}
-        )
+        rows.append({"way": way, "counted": units / 3, "measured": middle, "low": low, "high": high, "kept_mb": kept(trainer)})
     return rows
 
 
@@ -116,7 +126,9 @@ if __name__ == "__main__":
 
     try:
         found = {"device": _device_name("cpu"), "torch": torch.__version__, "batch": 32}
-        found |= {precision: measure(sys.argv[1], precision=precision) for precision in ("float32", "bfloat16")}
+        for precision in ("float32", "bfloat16"):
+            found[precision] = measure(sys.argv[1], precision=precision)
+            found[f"{precision}, dropout"] = measure(sys.argv[1], precision=precision, dropout=True)
     except MinbertError as error:
         raise SystemExit(f"minbert: {error}") from None
     path = path_of(f"price-{sys.argv[1]}")

@@ -285,7 +285,9 @@ def check_smart_loss(answer):
         for message, twist in GRADIENT_MISTAKES.items():
             if same([slope_of(twisted(twist))(**case) for case in cases]):
                 raise Wrong(message)
-        raise Wrong("the loss is right, but its gradient on the weights is not: from which passes do they learn, and at what point?")
+        raise Wrong(
+            "the loss is right, but its gradient on the weights is not: from which passes do they learn, and at what point?"
+        )
     return right
 
 
@@ -303,7 +305,9 @@ def _asked(function, *case, **named):
     if not isinstance(loss, torch.Tensor) or loss.dim():
         raise Wrong(differs(loss, torch.zeros(())))
     if not loss.requires_grad:
-        raise Wrong("the loss that you return has no graph, so that nothing can learn from it: is it detached, or made by .item()?")
+        raise Wrong(
+            "the loss that you return has no graph, so that nothing can learn from it: is it detached, or made by .item()?"
+        )
     slopes = torch.autograd.grad(loss, list(model.parameters()), materialize_grads=True)
     return loss, torch.cat([slope.flatten() for slope in slopes]), model.points
 

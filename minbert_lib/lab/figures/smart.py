@@ -4,16 +4,20 @@ Notable choices: the toy's picture is a function of its settings alone, so the s
 form of SMART does to a trained model is read from data/effect, measured by `lab/effect.py`; scores are read from records.
 """
 
+import json
+from collections import Counter
 from functools import cache
+from itertools import cycle
 
 import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from .. import effect, published, records, toy
+from .. import effect, price, published, records, toy
 from ..board import main_group
+from ..systems import FELT_SMART
 from . import Missing, style
-from .vary import categories, command, data_note, family, of_task, panel, printed, said, told
+from .vary import categories, command, data_note, either, family, of_task, panel, printed, said, told
 
 REACH = 2.2  # the toy's picture goes from -REACH to REACH
 UPDATES, RATE = 60, 0.06  # of the toy's training: few enough to run under a slider
@@ -130,25 +134,15 @@ def weight(scale="mini"):
     place = categories(left, [run["config"]["smart"] for run in runs])
     categories(right, place)
     panel(left, runs, "smart", of_task("sst"), place=place.get)
-    drawn = {run["key"] for run in runs}
-    more = [
-        run for run in records.load_all(scale=scale, name="S8") if run["key"] not in drawn and run["config"]["smart"] in place
-    ]
-    if more:  # another part of SST, or another number of epochs
-        read, epochs = more[0]["data"]["train/sst"]["rows"], more[0]["config"]["epochs"]
-        label = f"{read:,} sentences, {epochs} epochs, {len({run['config']['seed'] for run in more})} seed"
-        left.plot(
-            [place[run["config"]["smart"]] for run in more],
-            [run["scores"]["sst"] for run in more],
-            "x",
-            color=style.ORANGE,
-            label=label,
-        )
     low, high = said("S8", "good weight")
     shaded = [at for value, at in place.items() if low <= value <= high]
     if shaded:
         left.axvspan(min(shaded) - 0.3, max(shaded) + 0.3, color="#EEEEEE", zorder=0, label="good, says SerBERTus (BERT-base)")
     panel(right, runs, "smart", lambda run: run["best_epoch"], style.GREEN, place=place.get)
+    for (label, more), colour in zip(_beside(runs, place, scale).items(), cycle((style.ORANGE, style.PURPLE, style.RED))):
+        x = np.array([place[run["config"]["smart"]] for run in more])
+        left.plot(x, [run["scores"]["sst"] for run in more], "x", color=colour, label=label)
+        right.plot(x + 0.15, [run["best_epoch"] for run in more], "x", color=colour, label=label)
     at = [value for value in peaks if value in place]
     right.vlines([place[v] for v in at], [peaks[v][0] for v in at], [peaks[v][1] for v in at], color=style.BLACK, lw=0.8)
     printed(right, [place[v] for v in at], [sum(peaks[v]) / 2 for v in at], label="SerBERTus (BERT-base)")
@@ -166,15 +160,47 @@ def weight(scale="mini"):
     return figure
 
 
-def forms(scale="mini"):
-    """W-smart: dev score of the paper's form, scaled forms, the public form and pure noise, by weight."""
+def _beside(runs, place, scale):
+    """S8's other runs at these weights, on another part of SST or for other epochs: {what they have in common, in words: runs}."""
+    drawn, groups = {run["key"] for run in runs}, {}
+    for run in records.load_all(scale=scale, name="S8"):
+        if run["key"] not in drawn and run["config"]["smart"] in place and "data" in run:
+            groups.setdefault((run["data"]["train/sst"]["rows"], run["config"]["epochs"]), []).append(run)
+    named = {}
+    for (rows, epochs), more in sorted(groups.items()):
+        seeds = len({run["config"]["seed"] for run in more})
+        named[f"{rows:,} sentences, {epochs} epochs, {seeds} seed{'s' * (seeds > 1)}"] = more
+    return named
+
+
+def _form_runs(scale):
+    """W-smart's runs on the part of SST that most of them learned from."""
     own = records.load_all(scale=scale, name="W-smart")
     if not own:
         raise Missing(f"run `{command('W-smart', scale)}`")
-    limit = own[0]["config"]["limit"]  # a part of SST may have to do
-    runs = [
-        run for run in family("W-smart", ("smart", "smart_options"), scale, limit=limit) if run["name"] == "W-smart"
-    ]  # not S8's
+    limits = Counter(json.dumps(run["config"]["limit"], sort_keys=True) for run in own)
+    limit = json.loads(limits.most_common(1)[0][0])
+    runs = family("W-smart", ("smart", "smart_options"), scale, limit=limit)
+    return [run for run in runs if run["name"] == "W-smart"]  # not S8's
+
+
+def scores_by_way(scale="mini", weights=(1.0, 10.0)):
+    """What the exact attack, its cheaper forms and no SMART at all are worth: {way of `price`: {weight, in words: dev score}}."""
+    runs, found = either(lambda: _form_runs(scale))[0] or [], {}
+    for way, (switches, *_) in price.WITH_DROPOUT.items():
+        found[way] = {}
+        for weight in weights:
+            plain, form = switches is None, _way({**FELT_SMART, **(switches or {})})
+            mine = [run for run in runs if run["config"]["smart"] == (0 if plain else weight)]
+            mine = [run["scores"]["sst"] for run in mine if plain or _way(run["config"]["smart_options"]) == form]
+            spread = f" ± {np.std(mine, ddof=1):.3f}" if len(mine) > 1 else ""
+            found[way][f"SST, λ = {weight:g}"] = f"{np.mean(mine):.3f}{spread} ({len(mine)})" if mine else "not recorded yet"
+    return found
+
+
+def forms(scale="mini"):
+    """W-smart: dev score of the paper's form, scaled forms, the public form and pure noise, by weight."""
+    runs = _form_runs(scale)
     plain = [run["scores"]["sst"] for run in runs if not run["config"]["smart"]]
     runs = [run for run in runs if run["config"]["smart"]]
     ways = sorted({_way(run["config"]["smart_options"]) for run in runs})
@@ -212,6 +238,7 @@ def _way(options):
         return (2, float(noise)), "public code" + (", no ascent" if noise else "")
     clean, share = options.get("direction") == "clean", options.get("share", 1.0)
     cheap = ", the clean pass's direction" * clean + f", on {share:g} of a batch" * (share < 1)
+    cheap += ", the task's own masks" * (options.get("dropout") == "same")
     return (1 if noise else 0, options["eps"], cheap), (
         "random noise" if noise else "attack"
     ) + f", ε = {options['eps']:g}" + cheap
