@@ -63,11 +63,9 @@ def test_a_scales_shape_is_that_of_its_weights(real_home, folder, scale):
 @pytest.mark.parametrize("way", price.WAYS)
 def test_penalties_cost_what_is_measured_beside_their_count(way):
     smart, bregman, units = price.WAYS[way]
-    config = system("S12").with_(
-        smart=float(smart is not None), smart_options=smart or {}, bregman={"sst": 1.0} if bregman is not None else 0.0
-    )
-    assert 3 * cost.penalties(config, "sst") == pytest.approx(units)
-    assert cost.penalties(config.with_(smart={"qqp": 1.0}, bregman=0.0), "sst") == 1
+    options, weight = smart or {}, {"sst": 1.0} if bregman is not None else 0.0
+    assert 3 * cost.penalties("sst", float(smart is not None), options, weight) == pytest.approx(units)
+    assert cost.penalties("qqp", {"sst": float(smart is not None)}, options, weight) == 1
 
 
 @pytest.mark.parametrize(

@@ -64,12 +64,12 @@ def passes(config):
     return own + beside
 
 
-def penalties(config, task):
+def penalties(task, smart, smart_options, bregman):
     """A training step of this task with its penalties, in plain ones: those are 3 forward passes; learn/smart.py counts SMART's."""
-    added = 1.0 if of_task(config.bregman, task) else 0.0
-    if of_task(config.smart, task):
-        ascent = {"pass": 2 * config.smart_options.get("steps", 1), "clean": 1, "random": 0}
-        added += config.smart_options.get("share", 1.0) * (ascent[config.smart_options.get("direction", "pass")] + 3)
+    added = 1.0 if of_task(bregman, task) else 0.0
+    if of_task(smart, task):
+        ascent = {"pass": 2 * smart_options.get("steps", 1), "clean": 1, "random": 0}
+        added += smart_options.get("share", 1.0) * (ascent[smart_options.get("direction", "pass")] + 3)
     return 1 + FORWARD * added
 
 

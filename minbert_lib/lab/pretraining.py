@@ -83,8 +83,8 @@ def outstanding(configs):
     left = []
     for folder, (config, wanted) in asked.items():
         if missing := [n for n in wanted if not _is_made(at_step(folder, n))]:
-            stands = [n for n in {*MARKS, *wanted} if n < max(missing) and _is_made(at_step(folder, n))]
-            left.append((config, max(missing) - max(stands, default=0)))
+            stands = max((int(kept.name[5:]) for kept in folder.glob("step-*") if _is_made(kept)), default=0)
+            left.append((config, max(missing) - (stands if stands < max(missing) else 0)))  # from beyond it nobody goes back
     return left
 
 

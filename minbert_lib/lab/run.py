@@ -32,6 +32,7 @@ from ..text import TASKS
 from ..text.inventory import origin
 from . import records, stats
 from .build import dataset, prepare, start_of
+from .pretraining import cost_of
 
 CHECKPOINT_SECONDS = float(os.environ.get("MINBERT_CHECKPOINT_SECONDS", 120))
 METRIC = {"classes": "accuracy", "yes_no": "accuracy", "score": "pearson"}
@@ -165,6 +166,7 @@ def _record(made, made_with, wall):
         "parameters": made.model.parameter_count(),
         "trained_parameters": made.model.parameter_count(trained_only=True),
         "seconds": trainer.seconds,
+        **({"pretraining": cost_of(config)} if config.pretrain else {}),
         "wall_seconds": wall,
         "steps_per_second": trainer.step / max(trainer.seconds, 1e-9),
         "tokens_per_second": trainer.tokens / max(trainer.seconds, 1e-9),

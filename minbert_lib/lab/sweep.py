@@ -22,6 +22,7 @@ from ..learn.compare import NotFinite
 from ..learn.stops import OutOfMemory
 from . import records
 from .config import RunConfig, parse_setting
+from .planning import plan, plan_text  # noqa: F401 (a sweep's first question; an idea of its own)
 from .run import run
 from .systems import LR_FACTOR, SWEEPS, SYSTEMS, lifted, system
 
@@ -73,53 +74,6 @@ def _draw(values, rng):
         drawn = float(np.exp(rng.uniform(*np.log(values))))
         return round(drawn) if all(isinstance(value, int) for value in values) else float(f"{drawn:.3g}")
     return values[rng.integers(len(values))]
-
-
-def plan(configs):
-    """What a sweep would take, from records of like runs: a dictionary of counts, seconds and memory, before anything starts."""
-    todo = [config for config in configs if records.find(config) is None]
-    known = [record for record in records.load_all() if "data" in record]  # another program's run has none
-    seconds, peak, guessed = 0.0, 0.0, 0
-    for config in todo:
-        settings = records.rounded(config.to_dict())
-        like = [record for record in known if _work(record["config"]) == _work(settings)]
-        like.sort(key=lambda r: (r["config"]["limit"] != settings["limit"], r["name"] != config.name, -_rows(r["config"], r)))
-        if not like:
-            guessed += 1
-            continue
-        longest = max(like[0]["wall_seconds"], like[0]["seconds"])  # a run that went on after a stop has only its last wall time
-        share = _rows(settings, like[0]) / _rows(like[0]["config"], like[0])
-        seconds += longest * share * config.epochs / like[0]["config"]["epochs"]
-        peak = max(peak, like[0]["peak_memory_mb"])
-    return {"runs": len(configs), "recorded": len(configs) - len(todo), "to_do": len(todo), "seconds": seconds,
-            "peak_memory_mb": peak, "without_estimate": guessed}  # fmt: skip
-
-
-def _work(config):
-    """What decides how long an epoch takes, beside the number of rows."""
-    fields = ("scale", "tasks", "train_encoder", "own_layers", "beside", "pair", "epoch_of", "sampling")
-    return [config[name] for name in fields] + [bool(config["smart"]), bool(config["bregman"])]
-
-
-def _rows(config, record):
-    """Training rows that a config reads in an epoch, by what a record's data held."""
-    return sum(min(config["limit"].get(task, 10**9), record["data"][f"train/{task}"]["rows"]) for task in config["tasks"])
-
-
-def plan_text(configs, workers=1):
-    facts = plan(configs)
-    lines = [f"{facts['runs']} runs, {facts['recorded']} of them recorded, {facts['to_do']} to do"]
-    if facts["to_do"] > facts["without_estimate"]:
-        one, all_of_them = _long(facts["seconds"]), _long(facts["seconds"] / workers)
-        lines.append(f"about {one} of one worker ({all_of_them} with {workers}), by records of like runs")
-        lines.append(f"about {facts['peak_memory_mb'] * workers / 1024:.1f} GB of memory")
-    if facts["without_estimate"]:
-        lines.append(f"{facts['without_estimate']} runs are unlike any recorded one: no estimate for them")
-    return "\n".join(lines)
-
-
-def _long(seconds):
-    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"
 
 
 def run_all(configs, workers=1, ray=None, progress=None):

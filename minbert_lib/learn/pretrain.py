@@ -5,9 +5,11 @@ Notable choices:
   bit for bit on a CPU, and, as the rate is constant after the warm-up, a run of 500 steps is the beginning of every longer one.
 - The weights are kept at chosen steps: one pre-training run serves a whole curve of accuracy against steps.
 - A fresh head may learn alone for its first `head_steps`, so that its ignorance does not shake the encoder.
+- Weights that are kept say beside them what they cost, for whoever finds them there and trains nothing.
 """
 
 import contextlib
+import json
 import math
 import sys
 import time
@@ -29,6 +31,7 @@ from .stops import unbroken
 
 HEAD_RATE = 1e-3  # of a head that learns alone
 CHECKPOINT_SECONDS = 120
+COST = "cost.json"
 
 
 class Pretrainer:
@@ -156,7 +159,7 @@ class Pretrainer:
         """Before step 0: the head alone, with the tied embeddings left as they are."""
         if self.step or not self.head_steps:
             return
-        tied = self.model.head.decoder.weight
+        started, tied = time.perf_counter(), self.model.head.decoder.weight
         own = [p for p in self.model.head.parameters() if p is not tied]
         optimizer = AdamW(own, lr=HEAD_RATE, fused=True)
         for step in range(self.head_steps):
@@ -166,11 +169,13 @@ class Pretrainer:
                 p.grad = gradient
             optimizer.step()
         self.head_steps = 0
+        self.seconds += time.perf_counter() - started
 
     def save(self, folder):
-        """The weights as they stand, and the losses on the way, in folder/step-N."""
+        """The weights as they stand, the losses on the way and what it took, in folder/step-N."""
         place = at_step(folder, self.step)
         write_atomic(place / "loss.csv", self.losses())
+        write_atomic(place / COST, json.dumps({"steps": self.step, "seconds": round(self.seconds, 3)}) + "\n")
         self.text.tokenizer.save(place)
         self.model.save_pretrained(place)
 

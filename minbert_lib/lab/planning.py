@@ -1,0 +1,97 @@
+"""What a sweep would take, told before anything starts: how many runs, how long, how much memory.
+
+Notable choices: an estimate is the time of a recorded run of the same kind, by the rows that are read and by what SMART and Bregman add to
+a step (`cost.penalties`); the nearer the record, the less arithmetic. Pre-training that several runs share is counted once, and only what
+is not made yet. What no record speaks for has no estimate, and the plan says so.
+"""
+
+from . import cost, pretraining, records
+
+
+def plan(configs):
+    """What a sweep would take, from records of like runs: a dictionary of counts, seconds and memory, before anything starts."""
+    todo = [config for config in configs if records.find(config) is None]
+    known = [record for record in records.load_all() if "data" in record]  # another program's run has none
+    seconds, peak, guessed = 0.0, 0.0, 0
+    for config in todo:
+        settings = records.rounded(config.to_dict())
+        like = [record for record in known if _kind(record["config"]) == _kind(settings)]
+        if not like:
+            guessed += 1
+            continue
+        nearest = min(like, key=lambda r: _distance(settings, r))
+        longest = max(nearest["wall_seconds"], nearest["seconds"])  # a run that went on after a stop has only its last wall time
+        share = _work(settings, nearest) / _work(nearest["config"], nearest)
+        seconds += longest * share * config.epochs / nearest["config"]["epochs"]
+        peak = max(peak, nearest["peak_memory_mb"])
+    first = _pretraining(todo, known)
+    return {"runs": len(configs), "recorded": len(configs) - len(todo), "to_do": len(todo), "seconds": seconds + first["seconds"],
+            "peak_memory_mb": peak, "without_estimate": guessed, "pretraining": first}  # fmt: skip
+
+
+def _kind(config):
+    """What decides how long an epoch takes, beside the number of rows and what is done with each."""
+    return [config[name] for name in ("scale", "tasks", "train_encoder", "own_layers", "beside", "pair", "epoch_of", "sampling")]
+
+
+def _distance(settings, record):
+    """Small for a record whose time says most about these settings: the same penalties, then rows, then system, then the longest."""
+    there = record["config"]
+    differ = _paces(there) != _paces(settings), there["limit"] != settings["limit"], record["name"] != settings["name"]
+    return *differ, -_work(there, record)
+
+
+def _paces(config):
+    """{task: how many plain steps one of its steps takes}."""
+    chosen = {name: config[name] for name in ("smart", "smart_options", "bregman")}
+    return {task: cost.penalties(task, **chosen) for task in config["tasks"]}
+
+
+def _work(config, record):
+    """What an epoch of `config` takes, in rows of plain training, by what a record's data held."""
+    rows = {task: min(config["limit"].get(task, 10**9), record["data"][f"train/{task}"]["rows"]) for task in config["tasks"]}
+    return sum(rows[task] * pace for task, pace in _paces(config).items())
+
+
+def _pretraining(todo, known):
+    """What comes before the runs: {"steps", their "seconds", and "without_estimate": more steps, whose time no record tells}."""
+    timed = [record for record in known if (record.get("pretraining") or {}).get("seconds")]
+    facts = {"steps": 0, "seconds": 0.0, "without_estimate": 0}
+    for config, left in pretraining.outstanding(todo):
+        like = [record for record in timed if record["config"]["scale"] == config.scale]
+        if not like:
+            facts["without_estimate"] += left
+            continue
+        facts["steps"] += left
+        asked = pretraining.checked(config.pretrain)
+        nearest = min(like, key=lambda r: _unlike(asked, pretraining.checked(r["config"]["pretrain"])))
+        share = asked["batch_size"] / pretraining.checked(nearest["config"]["pretrain"])["batch_size"]
+        facts["seconds"] += left * share * nearest["pretraining"]["seconds"] / nearest["pretraining"]["steps"]
+    return facts
+
+
+def _unlike(one, other):
+    """In how much two pre-trainings differ that decides how long a step takes."""
+    return sum(one[name] != other[name] for name in ("text", "max_length", "packed", "batch_size"))
+
+
+def plan_text(configs, workers=1):
+    facts = plan(configs)
+    lines = [f"{facts['runs']} runs, {facts['recorded']} of them recorded, {facts['to_do']} to do"]
+    if facts["seconds"]:
+        one, all_of_them = _long(facts["seconds"]), _long(facts["seconds"] / workers)
+        lines.append(f"about {one} of one worker ({all_of_them} with {workers}), by records of like runs")
+    first = facts["pretraining"]
+    if first["seconds"]:
+        lines.append(f"of it about {_long(first['seconds'])} for {first['steps']:,} steps of pre-training")
+    if facts["peak_memory_mb"]:
+        lines.append(f"about {facts['peak_memory_mb'] * workers / 1024:.1f} GB of memory")
+    if first["without_estimate"]:
+        lines.append(f"{first['without_estimate']:,} steps of pre-training come on top: no record tells how long they take")
+    if facts["without_estimate"]:
+        lines.append(f"{facts['without_estimate']} runs are unlike any recorded one: no estimate for them")
+    return "\n".join(lines)
+
+
+def _long(seconds):
+    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"
