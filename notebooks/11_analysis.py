@@ -183,17 +183,25 @@ pd.Series(
 #
 # ## The worst cases
 #
-# Numbers say where; sentences say why. These are the surest of the wrong answers, and for STS the scores furthest off. Leaf through them and keep a tally: is it the
-# model, is it the label, or would you too have hesitated?
+# Numbers say where; sentences say why. These are the surest of the wrong answers, and for STS the scores furthest off. Leaf through them, of these two runs or of any recorded one (its dev sentences
+# must be on this machine: without the real data only the tiny scale's are), and keep a tally: is it the model, is it the label, or would you too have hesitated?
 
 # %%
-def leaf(task, page):
-    return explorer.worst(single if task == "sst" else multi, task, page)
+this_one_first = lambda one: (one["key"] != single["key"], one["config"]["scale"] != scale.name)
+recorded = {
+    f"{one['name']} {one['config']['scale']}, seed {one['config']['seed']} ({one['key'][:6]})": one
+    for one in sorted(records.load_all(), key=this_one_first) if explorer.views(one)
+}
+
+
+def leaf(run_of, task, page):
+    return explorer.worst(recorded[run_of], task, page)
 
 
 explore(
     leaf, alt="Sentences with their true and predicted labels, the worst first.",
-    task=["sst", "qqp", "sts"], page=(1, 8, 1),
+    run_of=list(recorded), task=lambda run_of: views.scored_on(recorded[run_of]),
+    page=(1, 8, 1),
 )
 
 # %% [markdown]
@@ -201,30 +209,16 @@ explore(
 #
 # ## Any recorded run
 #
-# The same windows for every run that has been recorded at this scale, your own among them.
+# All the windows of this notebook, for every run that has been recorded, your own among them: choose a run, and the list of views is that of the tasks it was scored on.
 
 # %%
-recorded = {
-    f"{one['name']} seed {one['config']['seed']} ({one['key'][:6]})": one
-    for one in records.load_all(scale=scale.name)
-}
-windows = {
-    "confusion": views.matrix, "recall and precision": views.classes,
-    "distance": views.distance, "calibration": views.calibration, "length": views.by_length,
-}
-
-
 def window(run_of, view):
-    one = recorded[run_of]
-    if "sst" not in one["scores"]:
-        raise ValueError("this run was not scored on SST")
-    return windows[view](one, scale=scale.name)
+    return explorer.views(recorded[run_of])[view]()
 
 
-first = next(name for name, one in recorded.items() if one["key"] == single["key"])
 explore(
     window, alt="One recorded run through one window.",
-    run_of=[first, *(name for name in recorded if name != first)], view=list(windows),
+    run_of=list(recorded), view=lambda run_of: list(explorer.views(recorded[run_of])),
 )
 
 # %% [markdown]

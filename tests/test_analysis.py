@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minbert_lib.errors import MinbertError
-from minbert_lib.lab import analysis, published
+from minbert_lib.lab import analysis, published, records
+from minbert_lib.lab.figures import explorer
+from minbert_lib.workbook import widgets
 
 classes = st.integers(0, 4)
 rows = st.lists(st.tuples(classes, classes), min_size=1, max_size=60)
@@ -109,3 +111,50 @@ def test_worst_cases_come_worst_first_and_only_wrong_ones():
     assert analysis.worst_cases([0.9, 0.1, 0.6], [0, 1, 1], "qqp").tolist() == [0, 1]
     assert analysis.worst_cases([1.0, 4.0, 2.5], [1.0, 1.0, 3.0], "sts").tolist() == [1, 2]
     assert analysis.worst_cases([1.0, 4.0, 2.5], [5.0, 1.0, 3.0], "sts", most=1).tolist() == [0]
+
+
+# ---- the picker of notebook 11
+
+
+def test_every_kind_of_committed_run_has_all_its_views(repo, empty_home):
+    """Runs that were scored on the same rows have the same views; one of each kind is drawn, sentences here or not."""
+    kinds = {}
+    for record in records.load_all([repo / "data/runs"]):
+        rows = {name: about["rows"] for name, about in record.get("data", {}).items() if name.startswith("dev/")}
+        kinds.setdefault((record["config"]["scale"], str(rows), records.has_predictions(record)), record)
+    assert len(kinds) > 5
+    for (*_, predicted), record in kinds.items():
+        there = explorer.views(record)
+        assert bool(there) == predicted
+        for task in explorer.scored_on(record) if predicted else ():
+            wanted = ["true and predicted"] if task == "sts" else ["what was taken for what", "recall and precision", "how sure"]
+            wanted += ["by length", "worst cases"] + ["by shared words"] * (task in ("qqp", "sts"))
+            assert {f"{explorer.TASKS[task].title}: {view}" for view in wanted} <= set(there)
+        for draw in there.values():
+            assert draw().axes
+
+
+def test_a_list_follows_the_controls_before_it(monkeypatch):
+    from matplotlib.figure import Figure
+
+    monkeypatch.setattr(widgets, "in_notebook", lambda: True)
+    seen, lists = [], {"one": ["a", "b"], "two": ["b", "c"], "three": ["d"]}
+
+    def draw(run, view):
+        seen.append((run, view))
+        figure = Figure(figsize=(1, 1))
+        figure.subplots()
+        return figure
+
+    run, view = widgets.explore(draw, alt="invented", run=list(lists), view=lambda run: lists[run]).children[0].children
+    view.value, run.value = "b", "two"
+    run.value = "three"
+    assert view.options == ("d",)
+    run.value = "one"
+    assert seen == [
+        ("one", "a"),
+        ("one", "b"),
+        ("two", "b"),
+        ("three", "d"),
+        ("one", "a"),
+    ]  # kept where it can be; one picture a move

@@ -18,9 +18,13 @@ def explore(draw, alt="", **controls):
     """Show `draw(**values)`, a matplotlib Figure, with a control for every value.
 
     (low, high, start) is a slider (whole numbers if all three are), a list a choice (first is shown first), True/False
-    a tick box, a text a text field. `alt` says in words what the picture shows.
+    a tick box, a text a text field; a function of the controls before it gives the list of a choice that depends on them.
+    `alt` says in words what the picture shows.
     """
-    first = {name: _start(spec) for name, spec in controls.items()}
+    first, lists = {}, {name: spec for name, spec in controls.items() if callable(spec)}
+    for name, spec in controls.items():
+        controls[name] = spec(**first) if name in lists else spec
+        first[name] = _start(controls[name])
     if not in_notebook():
         return draw(**first)
     import ipywidgets as widgets
@@ -29,9 +33,20 @@ def explore(draw, alt="", **controls):
     picture = widgets.HTML(_img(draw(**first), alt))
     note = widgets.HTML(_words(alt))
 
+    def values():
+        found = {}
+        for name, box in boxes.items():
+            if name in lists and list(box.options) != (options := lists[name](**found)):
+                kept = box.value if box.value in options else options[0]
+                box.unobserve(redraw, names="value")  # one picture for one move
+                box.options, box.value = options, kept
+                box.observe(redraw, names="value")
+            found[name] = box.value
+        return found
+
     def redraw(_):
         try:
-            picture.value = _img(draw(**{name: box.value for name, box in boxes.items()}), alt)
+            picture.value = _img(draw(**values()), alt)
             note.value = _words(alt)
         except Exception as error:  # what she typed may make no sense; say so under the last good picture
             note.value = _words(f"{type(error).__name__}: {error}")

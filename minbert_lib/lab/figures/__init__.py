@@ -5,6 +5,7 @@ with the command that makes the records a figure lacks, and then the figure says
 """
 
 import importlib
+import inspect
 import io
 from pathlib import Path
 
@@ -32,21 +33,28 @@ def catalogue():
     return {name: found[name] for name in sorted(found, key=lambda name: [int(part) for part in name.split("_")[:2]])}
 
 
-def draw(name):
-    """The figure by name, drawn now; where records are missing, a figure that says which command makes them."""
-    from matplotlib.figure import Figure
-
+def draw(name, scale=None):
+    """The figure by name, drawn now, of a scale's runs if one is named; where records are missing, it says which command makes them."""
     known = catalogue()
     if name not in known:
         raise MinbertError(f"there is no figure called {name!r}: there are {', '.join(known)}")
+    if scale and "scale" not in inspect.signature(known[name]).parameters:
+        raise MinbertError(f"{name} is drawn of no one scale's runs: leave scale out")
     with style.look():
         try:
-            return known[name]()
+            return known[name](scale=scale) if scale else known[name]()
         except Missing as reason:
-            figure = Figure(figsize=(style.WIDE, 1.4), layout="constrained")
-            figure.subplots().axis("off")  # Jupyter shows no figure without axes
-            figure.text(0.5, 0.5, f"{name}: not recorded yet\n{reason}", ha="center", va="center", fontsize=9, wrap=True)
-            return figure
+            return note(f"{name}: not recorded yet\n{reason}")
+
+
+def note(text):
+    """A figure that has only something to say."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(style.WIDE, 1.4), layout="constrained")
+    figure.subplots().axis("off")  # Jupyter shows no figure without axes
+    figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=9, wrap=True, parse_math=False)
+    return figure
 
 
 def save(name, folder=None):

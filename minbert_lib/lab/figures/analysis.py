@@ -14,6 +14,7 @@ from ...learn.metrics import decide
 from ...text.tasks import TASKS
 from .. import analysis, facts, published
 from ..predict import command_of
+from ..stats import pearson
 from . import Missing, style
 from .baseline import group
 from .vary import data_note, either, said
@@ -31,6 +32,11 @@ def record_of(task, scale="mini"):
         except Missing:
             continue
     raise Missing(f"run `minbert train {RECORD_OF[task][-1]} --scale {scale}`")
+
+
+def scored_on(record):
+    """The tasks whose dev sets a record was scored on."""
+    return [task for task in TASKS if f"dev/{task}" in record.get("data", {})]
 
 
 def look(record, task):
@@ -83,20 +89,22 @@ def qqp_matrix(scale="mini"):
     return matrix(None, "qqp", scale)
 
 
-def classes(record=None, scale="mini"):
-    """M11, SMARTCS' Figure 9: recall and precision of each SST class."""
-    record = record or record_of("sst", scale)
-    predictions, labels, _ = look(record, "sst")
-    table = analysis.per_class(analysis.confusion(decide(predictions, "sst"), labels, 5))
-    report = published.table("smartcs_fig9_classes")
+def classes(record=None, scale="mini", task="sst"):
+    """M11, SMARTCS' Figure 9: recall and precision of each class, SST's beside the report's."""
+    record = record or record_of(task, scale)
+    predictions, labels, _ = look(record, task)
+    names = CLASSES[task]
+    table = analysis.per_class(analysis.confusion(decide(predictions, task), labels, len(names)))
+    report = published.table("smartcs_fig9_classes") if task == "sst" else None
     figure = Figure(figsize=(style.WIDE, 3.1), layout="constrained")
     for axes, what in zip(figure.subplots(1, 2, sharey=True), ("recall", "precision")):
-        axes.bar(range(5), table[what], width=0.6, color=style.SKY, label="this run")
-        axes.plot(range(5), report[what], **style.PUBLISHED, label="SMARTCS (BERT-base)")
-        axes.set_xticks(range(5), [f"{name}\nn={n}" for name, n in zip(CLASSES["sst"], table["n"])])
+        axes.bar(range(len(names)), table[what], width=0.6, color=style.SKY, label="this run")
+        if report is not None:
+            axes.plot(range(len(names)), report[what], **style.PUBLISHED, label="SMARTCS (BERT-base)")
+        axes.set_xticks(range(len(names)), [f"{name}\nn={n}" for name, n in zip(names, table["n"])])
         axes.set(xlabel="class", title=what, ylim=(0, 1))
     axes.legend(fontsize=7.5)
-    _caption(figure, record, "sst", "Diamonds: SMARTCS' Figure 9.")
+    _caption(figure, record, task, "Diamonds: SMARTCS' Figure 9." if task == "sst" else "")
     return figure
 
 
@@ -146,15 +154,15 @@ def sts(record=None, scale="mini"):
     left.legend(fontsize=8)
     right.scatter(labels, predictions, s=7, alpha=0.35, color=style.BLUE, linewidths=0)
     right.plot([0, 5], [0, 5], color=style.GREY, lw=1, ls="--")
-    right.set(xlabel="true", ylabel="predicted", title=f"r = {np.corrcoef(labels, predictions)[0, 1]:.3f}")
+    right.set(xlabel="true", ylabel="predicted", title=f"r = {pearson(predictions, labels):.3f}")
     _caption(figure, record, "sts")
     return figure
 
 
-def calibration(record=None, scale="mini"):
-    """Does 80 % sure mean right in 80 of 100? For one record, or for SST and QQP."""
+def calibration(record=None, scale="mini", task="sst"):
+    """Does 80 % sure mean right in 80 of 100? For a task of one record, or for SST and QQP."""
     if record:
-        pairs = [(record, task) for task in record["config"]["tasks"] if TASKS[task].kind != "score"]
+        pairs = [(record, task)]
     else:
         second, _ = either(lambda: record_of("qqp", scale))  # SST's alone is a figure already
         pairs = [(record_of("sst", scale), "sst")] + ([(second, "qqp")] if second else [])
@@ -189,19 +197,20 @@ def calibration(record=None, scale="mini"):
     return figure
 
 
-def by_length(record=None, scale="mini"):
-    """SST accuracy by the number of words."""
-    record = record or record_of("sst", scale)
+def by_length(record=None, scale="mini", task="sst"):
+    """How right by the number of words."""
+    record = record or record_of(task, scale)
     figure = Figure(figsize=(6.2, 3.0), layout="constrained")
-    _bins(figure.subplots(), record, "sst", "words", "words in the sentence (bins of about equal size)")
-    _caption(figure, record, "sst", "Bars: 95 % intervals.")
+    of = "pair" if TASKS[task].is_pair else "text" if task == "cfimdb" else "sentence"
+    _bins(figure.subplots(), record, task, "words", f"words in the {of} (bins of about equal size)")
+    _caption(figure, record, task, "Bars: 95 % intervals." if TASKS[task].kind != "score" else "")
     return figure
 
 
-def by_overlap(record=None, scale="mini"):
+def by_overlap(record=None, scale="mini", tasks=("qqp", "sts")):
     """Pairs by the words that they share: QQP accuracy, and the STS error."""
     record = record or record_of("qqp", scale)
-    tasks = [task for task in ("qqp", "sts") if task in record["config"]["tasks"]]
+    tasks = [task for task in tasks if task in scored_on(record)]
     figure = Figure(figsize=(style.WIDE, 3.1), layout="constrained")
     for axes, task in zip(np.atleast_1d(figure.subplots(1, len(tasks))), tasks):
         _bins(axes, record, task, "overlap", "shared words / all words of the pair")

@@ -6,15 +6,18 @@ the list beside names the run behind each point. Texts come from data: they are 
 
 import json
 import textwrap
+from functools import partial
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from ...errors import MinbertError
 from ...home import repo
 from ...text.tasks import TASKS
-from .. import analysis, facts, records
-from . import Missing, style
-from .analysis import look
+from .. import facts, records
+from ..analysis import confidence, worst_cases
+from . import Missing, analysis, note, style
+from .analysis import look, scored_on
 from .vary import rest
 
 
@@ -67,11 +70,36 @@ def explore_runs(known, axis, score="sst", most=4):
     return figure
 
 
+def views(record):
+    """{name of a view: what draws it}: all that there is to see of a record, task by task."""
+    found = {}
+    for task in scored_on(record) if records.has_predictions(record) else ():
+        if TASKS[task].kind == "score":
+            here = {"true and predicted": partial(analysis.sts, record)}
+        else:
+            here = {
+                "what was taken for what": partial(analysis.matrix, record, task),
+                "recall and precision": partial(analysis.classes, record, task=task),
+                "how sure": partial(analysis.calibration, record, task=task),
+            }
+        if task == "sst":
+            here["how far off"] = partial(analysis.distance, record)
+        if TASKS[task].is_pair:
+            here["by shared words"] = partial(analysis.by_overlap, record, tasks=(task,))
+        here["by length"] = partial(analysis.by_length, record, task=task)
+        here["worst cases"] = partial(worst, record, task)
+        found |= {f"{TASKS[task].title}: {view}": drawn for view, drawn in here.items()}
+    return found
+
+
 def worst(record, task, page=1, each=4):
     """Texts, truth and prediction of the worst cases, some to a page."""
     predictions, labels, _ = look(record, task)
-    rows = facts.dev_rows(record, task)
-    order = analysis.worst_cases(predictions, labels, task, most=10 * each)[each * (page - 1) : each * page]
+    try:
+        rows = facts.dev_rows(record, task)
+    except MinbertError as reason:
+        return note(f"The predictions are here, the sentences are not:\n{reason}")
+    order = worst_cases(predictions, labels, task, most=10 * each)[each * (page - 1) : each * page]
     figure = Figure(figsize=(8.2, 0.85 * each + 0.4), layout="none")
     axes = figure.subplots(gridspec_kw=dict(left=0, right=1, bottom=0, top=1))
     axes.axis("off")
@@ -97,7 +125,7 @@ def _said(prediction, task):
     """A prediction in words: the class with how sure, or the score."""
     if TASKS[task].kind == "score":
         return f"{prediction:.2f}"
-    sure, chosen = analysis.confidence(prediction[None])
+    sure, chosen = confidence(prediction[None])
     return f"{chosen[0]}, {sure[0]:.0%} sure"
 
 

@@ -72,9 +72,7 @@ def _all_else(run, ingredient):
 
 def speaks_first(groups, task, ingredient, scale):
     """The groups that were scored on a task; first the one that speaks for the ingredient."""
-    line = json.dumps(
-        [records.rounded(system(ingredient.row, scale).to_dict())[field] for field in ingredient.fields], sort_keys=True
-    )
+    line = setting({"config": records.rounded(system(ingredient.row, scale).to_dict())}, ingredient.fields)
     rows = lambda runs: sum(runs[0][0]["data"][f"train/{name}"]["rows"] for name in runs[0][0]["config"]["tasks"])
     scored = [group for group in groups if f"dev/{task}" in groups[group][0][0]["data"]]
     rank = lambda group: (group[1] != line, -len(groups[group]), -rows(groups[group]), group)
