@@ -297,7 +297,7 @@ pd.DataFrame(measured["precision"]).rename_axis("σ").round(2)
 # - **detach=clean**, the clean side a constant: another direction altogether, a different method. The clean answer no longer moves towards the perturbed one.
 # - **detach=targets**, the first argument of each KL a constant: half as long, nearly the same direction: the same thing under another λ.
 # - **attach=True**: the gradient flows through $\tilde x$ into the embedding table as well. With $\tilde x$ held still, the table hears only the clean side, a pull of the order of ε where all other weights feel ε². It is a part of the method that few know of.
-# - **direction=clean**: the ascent follows the gradient that the clean pass has anyway; nearly the same on MiniLM (cosine .999; .81 on the tiny model), and cheaper (see *What it costs*).
+# - **direction=clean**: the ascent follows the gradient that the clean pass has anyway; nearly the same on MiniLM (cosine .999; less so on the tiny model), and cheaper (see *What it costs*).
 # - **steps**: the second ascent step changes little. η = 100 ε has reached the walls of the ball at the first.
 # - **perturb_padding**: no difference at all, since attention does not look there; under the 2-norm the padding would use up a part of the ball.
 # - **norm=l2**: an ε of the same number is a far smaller ball, for a 2-norm adds up thousands of entries.
@@ -463,7 +463,7 @@ axes.legend(fontsize=7.5, loc="center left", bbox_to_anchor=(1, 0.5));
 figures.draw("06_3_weight")
 
 # %% [markdown]
-# ![SST dev accuracy and best epoch by the weight of SMART, every seed a dot](../figures/06_3_weight.png)
+# ![SST dev accuracy and best epoch by the weight of SMART, every seed a dot; crosses are one run each on all of SST](../figures/06_3_weight.png)
 #
 # Does any λ leave the spread of the seeds at λ = 0? None up to 3 (.445 to .447; .447 without). From 10 on the score falls: one point at 10, four at 30, six at 100. The crosses are one run each on all of SST: λ = 1 on top by less than one run's interval,
 # 10 no worse than none, and 100 six points below. So "1 to 10 is good" holds in the sense that it does little harm.
@@ -478,7 +478,7 @@ figures.draw("06_3_weight")
 # pass that is trained through: $3 + 2K + 3$, for $K = 1$ a ratio of $8/3 = 2.67$. That is a floor for the exact method. The cheaper ones do something else: the direction from the clean pass's own graph, a random part of the batch, or no ascent.
 #
 # The first table is of a model without dropout. The second has it, as our runs do: then the task's own pass cannot serve as the clean one, and there is one more, 11 units; unless every pass drops what the task's own pass drops (`dropout="same"`, 8 units again).
-# Beside each price stands what it buys: SST dev accuracy of the runs above, mean ± standard deviation over seeds, in brackets how many.
+# Beside each price stands what it buys: SST dev accuracy of the runs above, mean ± standard deviation over seeds, in brackets how many (– where none of our runs takes this way).
 
 # %%
 here = {

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from .. import effect, price, published, records, toy
 from ..board import main_group
-from ..systems import FELT_SMART
+from ..systems import FELT_SMART, SMART_FORMS
 from . import Missing, style
 from .vary import categories, command, data_note, either, family, of_task, panel, printed, said, told
 
@@ -187,6 +187,7 @@ def _form_runs(scale):
 def scores_by_way(scale="mini", weights=(1.0, 10.0)):
     """What the exact attack, its cheaper forms and no SMART at all are worth: {way of `price`: {weight, in words: dev score}}."""
     runs, found = either(lambda: _form_runs(scale))[0] or [], {}
+    asked = {_way(options) for options in SMART_FORMS}
     for way, (switches, *_) in price.WITH_DROPOUT.items():
         found[way] = {}
         for weight in weights:
@@ -194,7 +195,8 @@ def scores_by_way(scale="mini", weights=(1.0, 10.0)):
             mine = [run for run in runs if run["config"]["smart"] == (0 if plain else weight)]
             mine = [run["scores"]["sst"] for run in mine if plain or _way(run["config"]["smart_options"]) == form]
             spread = f" ± {np.std(mine, ddof=1):.3f}" if len(mine) > 1 else ""
-            found[way][f"SST, λ = {weight:g}"] = f"{np.mean(mine):.3f}{spread} ({len(mine)})" if mine else "not recorded yet"
+            absent = "not recorded yet" if plain or form in asked else "–"
+            found[way][f"SST, λ = {weight:g}"] = f"{np.mean(mine):.3f}{spread} ({len(mine)})" if mine else absent
     return found
 
 
