@@ -511,7 +511,7 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# Measured in CPU seconds of this process, over the plain step of the same round. It can be below the count, because not everything in a step is a pass: the optimiser's work, for one, is done once. So the exact method came to 2.47 plain steps on MiniLM.
+# Measured in CPU seconds of this process, over the plain step of the same round. It can be below the count, because not everything in a step is a pass: the optimiser's work, for one, is done once. So the exact method stays within 2.7 plain steps on MiniLM.
 # And the memory: SMART holds two passes at once, so twice the activations, and with dropout nearly three times, for the clean pass is a third.
 #
 # Is a cheaper form worth less? Judge the columns of scores by their ±. At λ = 1 the exact attack (.448) and random noise (.446) both stand within it of no SMART at all (.447): where nothing is bought, nothing is lost by paying less. At λ = 10 the exact one even costs two points of accuracy that noise does not.
