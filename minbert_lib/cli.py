@@ -178,10 +178,11 @@ def ensemble(args):
     known = members.recorded(args.runs, scale(args.scale).name)
     tasks = (args.task,) if args.task else ("sst", "qqp", "sts")
     least = 0 if args.runs else members.LEAST  # who is named is wanted
-    teams = members.choose(known, tasks, args.replacement, args.limit, args.folds, least)
+    options = {"replacement": args.replacement, "limit": args.limit, "folds": args.folds}
+    teams = members.choose(known, tasks, least=least, **options)
     print(members.as_text(teams))
     if args.out:
-        print(*members.hand_in(teams, args.out), sep="\n")
+        print(*members.hand_in(teams, args.out, **options), sep="\n")
     if args.teach:
         folder = predict.teach({task: [members.where(run) for run in team.runs] for task, team in teams.items()}, args.teach)
         print(f"{folder}: `minbert train NAME --set soft_labels={args.teach}` learns from it")

@@ -72,8 +72,36 @@ def test_the_table_of_ways_counts_each_model_once(invented):
         assert rows["best per task"][task] == max(team.pool.score([i]) for i in range(len(team.pool.runs)))
         assert rows["ensemble"][task] == team.pool.score(team.ensemble.chosen) >= rows["best per task"][task]
         assert rows["ensemble, cross-validated"][task] == team.honest.honest
+    assert not members.lacking(rows)
     parts = rows["ensemble"]
     assert parts["mean_norm"] == pytest.approx((parts["sst"] + parts["qqp"] + (parts["sts"] + 1) / 2) / 3)
+
+
+def test_a_single_model_is_one_encoder_for_all_tasks_whatever_scores_higher(tmp_path, monkeypatch):
+    """Neither own top layers, nor an encoder a task, nor a second one beside: each is a row of its own, or of none."""
+    monkeypatch.setattr(records, "folders", lambda: [tmp_path])
+    others = ("S10-2", "S10-4", "S10-triple", "S10-multi+triple")
+    many = [fake(system(name, "mini"), tmp_path) for name in others]
+    beside = fake(system("S10-multi", "mini", beside="frozen"), tmp_path)
+    one, poor = (fake(system("S10-multi", "mini", seed), tmp_path) for seed in (0, 1))
+    facts(tmp_path)
+    worth = {run["key"]: score for score, run in zip((0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95), (poor, one, *many, beside))}
+    known = [run | {"scores": dict.fromkeys(run["scores"], worth[run["key"]])} for run in records.load_all()]
+    rows = members.ways(members.choose(known))
+    assert rows["single model"]["sst"] == 0.5 and rows["single model"]["seconds"] == pytest.approx(one["seconds"], rel=1e-5)
+    assert rows["shared lower layers"]["sst"] == 0.7  # of CerBERTus' two
+    teams = members.choose([run for run in known if run["key"] not in (one["key"], poor["key"])])
+    assert "single model" not in members.ways(teams)
+    assert "`minbert train S10-multi` makes one" in members.lacking(members.ways(teams))
+    assert members.as_text(teams).endswith(members.lacking(members.ways(teams)))
+
+
+def test_pretraining_that_members_share_costs_a_team_once(invented):
+    made = lambda of, steps, seconds: {"pretraining": {"of": of, "steps": steps, "seconds": seconds}}
+    before = [made("a", 500, 10.0), made("a", 2000, 40.0), made("b", 500, 11.0), made("c", 500, None), {}]
+    runs = [run | more for run, more in zip(invented, before)]
+    alone = sum(run["seconds"] for run in runs)
+    assert members._way({}, runs)["seconds"] == pytest.approx(alone + 51.0)
 
 
 def test_runs_are_named_by_system_key_or_not_at_all(invented, capsys):
@@ -103,8 +131,8 @@ def test_an_ensemble_from_stored_predictions_is_the_one_from_weights(finished, t
     assert cli.main(["ensemble", "C2", "--scale", "tiny", "--task", "sst", "--out", str(tmp_path / "a")]) == 0
     assert "cross-validated" in capsys.readouterr().out
     described = json.loads((tmp_path / "a/ensemble.json").read_text())
-    described["sst"]["members"] = [  # where the weights of these runs are
-        {**member, "folder": str(folders[member["seed"]])} for member in described["sst"]["members"]
+    described["tasks"]["sst"]["members"] = [  # where the weights of these runs are
+        {**member, "folder": str(folders[member["seed"]])} for member in described["tasks"]["sst"]["members"]
     ]
     (tmp_path / "a/ensemble.json").write_text(json.dumps(described))
     assert cli.main(["predict", str(tmp_path / "a"), "--out", str(tmp_path / "b")]) == 0
@@ -118,8 +146,31 @@ def test_folders_given_by_themselves_are_named_in_the_ensemble(finished, tmp_pat
     names = [str(folder) for folder in folders]
     assert cli.main(["ensemble", *names, "--scale", "tiny", "--task", "sst", "--out", str(tmp_path)]) == 0
     described = json.loads((tmp_path / "ensemble.json").read_text())
-    assert {member["folder"] for member in described["sst"]["members"]} <= set(names)
+    assert {member["folder"] for member in described["tasks"]["sst"]["members"]} <= set(names)
     assert all(folder.name.startswith("run") for folder in predict.teams_of([tmp_path])["sst"])
+
+
+def test_what_was_chosen_from_whom_and_how_can_be_read_and_done_again(finished, tmp_path):
+    base = ["ensemble", "C2", "--scale", "tiny", "--task", "sst", "--folds", "3", "--limit", "1", "--replacement"]
+    assert cli.main([*base, "--out", str(tmp_path / "a")]) == 0
+    told = members.read_ensemble(tmp_path / "a")
+    team, keys = told["tasks"]["sst"], {run["key"] for run in records.load_all(scale="tiny", name="C2")}
+    assert set(team["candidates"]) == keys and len(team["members"]) == told["models"] == 1
+    assert team["dev"] >= team["cross_validated"] and "3 parts of dev" in told["how"]
+    assert told["command"].endswith("--scale tiny --replacement --limit 1 --folds 3 --task sst --out FOLDER")
+    again = told["command"].replace("FOLDER", str(tmp_path / "b")).split()
+    assert again[0] == "minbert" and cli.main(again[1:]) == 0
+    for name in ("sst-dev-output.csv", "sst-test-output.csv", "ensemble.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"sst": {"members": []}}', '{"tasks": {"sst": {"members": [1]}}}', '{"tasks": 3}']
+)
+def test_a_folder_with_a_damaged_ensemble_is_named(tmp_path, text, capsys):
+    (tmp_path / "ensemble.json").write_text(text)
+    assert cli.main(["predict", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert "ensemble.json: no ensemble can be read from it" in capsys.readouterr().err
 
 
 def test_a_run_named_by_system_and_folder_is_one_candidate_with_its_folder(finished):

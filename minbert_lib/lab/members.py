@@ -2,7 +2,8 @@
 
 Notable choices: a task's candidates are the runs that were scored on one and the same dev file, told by its hash; their stored
 predictions are all that choosing needs, no weights and no training data. Every choice is scored twice, the usual way and on
-folds that had no part in it. A team's cost is that of its distinct runs, each counted once whatever it serves.
+folds that had no part in it. A team's cost is that of its distinct runs, each counted once whatever it serves. ensemble.json,
+beside the files to hand in, says all that it takes to make them again: candidates, members, rule, scores and command.
 """
 
 import json
@@ -23,6 +24,13 @@ from .config import THREE
 from .ensemble import Ensemble, Honest, average_predictions, cross_validated_greedy, greedy_ensemble, score_of
 from .facts import facts
 from .submission import SPLITS, check_submission, submission_path, write_submission
+
+NAME = "ensemble.json"
+SINGLE = "single model"
+HOW = (
+    "a task's members: from the candidate that is best on dev, the one that helps most is added while the dev score does not fall; "
+    "their unrounded predictions are averaged. cross_validated: the same choice on all but one of {folds} parts of dev, scored on that one"
+)
 
 
 @dataclass(frozen=True)
@@ -118,11 +126,16 @@ def choose(known, tasks=THREE, replacement=False, limit=None, folds=5, least=LEA
 
 
 def ways(teams):
-    """The table of SerBERTus' Table 7 for one's own runs: a row a way of making one answer, its scores and its cost."""
+    """The table of SerBERTus' Table 7 for one's own runs: a row a way of making one answer, its scores and its cost.
+
+    A single model is one encoder for all tasks; where no run is one, the row is left out and `lacking` says so.
+    """
     rows = {}
     serve_all = [run for run in next(iter(teams.values())).pool.runs if all(run in team.pool.runs for team in teams.values())]
-    shared = [run for run in serve_all if isinstance(run["config"]["own_layers"], int) and run["config"]["own_layers"]]
-    for name, runs in (("single model", serve_all), ("shared lower layers", shared)):
+    alone = [run for run in serve_all if run["config"]["beside"] == "none"]
+    single = [run for run in alone if run["config"]["own_layers"] == 0]
+    shared = [run for run in alone if run["config"]["own_layers"] not in (0, "all")]
+    for name, runs in ((SINGLE, single), ("shared lower layers", shared)):
         if runs:
             best = max(runs, key=lambda run: np.mean([run["scores"][task] for task in teams]))
             rows[name] = _way({task: best["scores"][task] for task in teams}, [best])
@@ -134,10 +147,24 @@ def ways(teams):
     return rows
 
 
+def lacking(rows):
+    """What to do where `ways` found no single model, or an empty string."""
+    return "" if SINGLE in rows else "No recorded run of all tasks is a single model: `minbert train S10-multi` makes one."
+
+
 def _way(scores, runs):
-    distinct = {run["key"]: run for run in runs}.values()
-    cost = {fact: sum(run[fact] for run in distinct) for fact in ("parameters", "seconds")}
+    distinct = list({run["key"]: run for run in runs}.values())
+    cost = {"parameters": sum(run["parameters"] for run in distinct), "seconds": _seconds(distinct)}
     return {**scores, **means(scores), **cost, "models": len(distinct)}
+
+
+def _seconds(runs):
+    """Of all runs together; a pre-training that several share counts once, and its first steps are the others' too."""
+    before = {}
+    for run in runs:
+        if made := run.get("pretraining"):
+            before[made["of"]] = max(before.get(made["of"], 0.0), made["seconds"] or 0.0)
+    return sum(run["seconds"] for run in runs) + sum(before.values())
 
 
 def as_text(teams):
@@ -151,9 +178,11 @@ def as_text(teams):
         lines.append(f"  {candidates.score(range(len(candidates.runs))):.4f}  all candidates averaged, nothing chosen")
     columns = [*teams, *(name for name in ("mean", "mean_norm") if set(THREE) <= set(teams))]
     lines.append(f"{'':<28}" + "".join(f"{name:>10}" for name in (*columns, "models", "million", "minutes")))
-    for name, row in ways(teams).items():
+    table = ways(teams)
+    for name, row in table.items():
         cost = f"{row['models']:>10}{row['parameters'] / 1e6:>10.1f}{row['seconds'] / 60:>10.1f}"
         lines.append(f"{name:<28}" + "".join(f"{row[column]:>10.4f}" for column in columns) + cost)
+    lines += [lacking(table)] if lacking(table) else []
     return "\n".join(lines)
 
 
@@ -162,8 +191,11 @@ def named(run):
     return f"{run['name']} seed {run['config']['seed']} ({run['key']})"
 
 
-def hand_in(teams, out):
-    """Write the submission files from the members' stored predictions, checked, and ensemble.json; → their paths."""
+def hand_in(teams, out, **options):
+    """Write the submission files from the members' stored predictions, checked, and ensemble.json; → their paths.
+
+    `options`: how the teams were chosen, as `choose` took it (replacement, limit, folds).
+    """
     place = scale_of(next(iter(teams.values())).runs[0]["config"]["scale"]).data
     paths = []
     for task, team in teams.items():
@@ -180,22 +212,47 @@ def hand_in(teams, out):
             if wrong := check_submission(path, (example.id for example in iter_file(source, task, split)), task):
                 raise MinbertError(wrong[0])
             paths.append(path)
-    paths.append(Path(out) / "ensemble.json")
-    write_atomic(paths[-1], json.dumps(_described(teams), indent=1) + "\n")
+    paths.append(Path(out) / NAME)
+    write_atomic(paths[-1], json.dumps(records.rounded(described(teams, **options)), indent=1) + "\n")
     return paths
 
 
-def _described(teams):
+def described(teams, replacement=False, limit=None, folds=5):
+    """What ensemble.json holds: who was chosen, from whom and how, what that gives, and the command that does it again."""
+    table, runs = ways(teams), [run for team in teams.values() for run in team.pool.runs]
+    one, many, here = "ensemble, cross-validated", "ensemble", runs[0]["config"]["scale"]
+    switches = ["--replacement"] * replacement + [f"--limit {limit}"] * (limit is not None) + [f"--folds {folds}"] * (folds != 5)
+    switches += [f"--task {task}" for task in teams if len(teams) == 1]
+    command = ["minbert ensemble", *dict.fromkeys(map(where, runs)), f"--scale {here}", *switches, "--out FOLDER"]
+    scores = {name: {"dev": table[many][name], "cross_validated": table[one][name]} for name in means(table[many])}
+    cost = {fact: table[many][fact] for fact in ("models", "parameters", "seconds")}
     return {
-        task: {
-            "dev": round(team.ensemble.score, 6),
-            "cross_validated": round(team.honest.honest, 6),
-            "members": [_member(run) for run in team.runs],
-        }
-        for task, team in teams.items()
-    }
+        "command": " ".join(command), "model": runs[0]["model"], "scale": here, "how": HOW.format(folds=folds), **scores, **cost,
+        "tasks": {task: _described(team) for task, team in teams.items()},
+    }  # fmt: skip
+
+
+def _described(team):
+    scores = {"dev": team.ensemble.score, "cross_validated": team.honest.honest}
+    candidates = [run["key"] for run in team.pool.runs]
+    return {**scores, "members": [_member(run) for run in team.runs], "candidates": candidates}
 
 
 def _member(run):
     known = {"name": run["name"], "seed": run["config"]["seed"], "key": run["key"]}
     return known | ({"folder": run["folder"]} if "folder" in run else {})
+
+
+def read_ensemble(folder):
+    """What `described` wrote there; None where no ensemble is."""
+    path = Path(folder) / NAME
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        [member["key"] for team in found["tasks"].values() for member in team["members"]]
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        raise MinbertError(
+            f"{path}: no ensemble can be read from it ({error!r}); `minbert ensemble … --out` writes one"
+        ) from error
+    return found

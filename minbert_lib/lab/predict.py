@@ -27,6 +27,7 @@ from .build import MODEL_FIELDS, teacher_folder
 from .config import RunConfig
 from .ensemble import average_predictions, average_weights
 from .facts import facts
+from .members import read_ensemble
 from .submission import STEMS, check_submission, write_submission
 from .systems import SYSTEMS, system
 
@@ -86,12 +87,11 @@ def command_of(config):
 def teams_of(runs, tasks=None):
     """{task: folders of its members}. `runs`: folders or keys, or one folder that `minbert ensemble` wrote."""
     for run in runs:
-        if (path := Path(run) / "ensemble.json").is_file():
+        if (described := read_ensemble(run)) is not None:
             if len(runs) > 1:
                 raise MinbertError(f"{run} is an ensemble already: give it by itself, or its members")
-            described = json.loads(path.read_text(encoding="utf-8"))
             where = lambda member: locate(member.get("folder", member["key"]))
-            found = {task: [where(member) for member in team["members"]] for task, team in described.items()}
+            found = {task: [where(member) for member in team["members"]] for task, team in described["tasks"].items()}
             break
     else:
         folders = [locate(run) for run in runs]

@@ -247,7 +247,8 @@ def _own(scale):
     if not all(members.pool(task, known) for task in THREE):
         raise Missing(f"run `{command('S10-multi', scale)}`")
     teams = members.choose(known)
-    return members.ways(teams), _told({task: team.pool for task, team in teams.items()})
+    rows = members.ways(teams)
+    return rows, f"{_told({task: team.pool for task, team in teams.items()})} {members.lacking(rows)}".rstrip()
 
 
 def _published():
