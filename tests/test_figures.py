@@ -152,6 +152,15 @@ def test_every_system_has_a_diagram_with_all_its_tasks(name):
     assert words(diagrams.drawn((name,))).count("BERT for") == (len(stack[0]) if SYSTEMS[name].own_layers == "all" else 1)
 
 
+def test_a_learners_own_sweep_is_drawn_at_her_scale(without_records, tmp_path):
+    for config in sweep.of_row("S4", (0,), "tiny", limit={"sst": 9}):
+        fake(config, tmp_path / "runs")
+    assert "an invented model (tiny): 6 runs" in words(figures.draw("08_4_hidden_dropout", scale="tiny"))
+    assert "--scale mini" in words(figures.draw("08_4_hidden_dropout"))
+    with pytest.raises(MinbertError, match="leave scale out"):
+        figures.draw("08_14_means_recomputed", scale="tiny")
+
+
 # ---- which runs belong together
 
 
