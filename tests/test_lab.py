@@ -83,7 +83,6 @@ def test_a_config_survives_json_and_its_key_tells_configs_apart(lr, seed, batch,
         ({"bregman": {"sst": 1.0, "sts": 1.0}}, ["bregman", "sts", "tasks"]),
         ({"task_weights": {"sts": 2.0}}, ["task_weights", "sts", "tasks"]),
         ({"augment": {"sts": {"how": "word_dropout"}}}, ["augment", "sts", "tasks"]),
-        ({"limit": {"qqp": 100}}, ["limit", "tasks"]),
         ({"task_weights": -1}, ["task_weights", "at least 0"]),
         ({"smart": {"sst": -1}}, ["smart", "at least 0"]),
         ({"tasks": ("sst", "sst")}, ["tasks", "twice"]),
@@ -102,6 +101,7 @@ def test_contradictions_and_typing_errors_are_named(changes, words):
     "changes",
     [
         {"limit": {"sst": 64, "qqp": 48}},  # one cut for several systems
+        {"limit": {"qqp": 100}},  # as in a sweep over rows of several tasks
         {"smart": 0.0, "smart_options": {"eps": 1e-3}},  # where a sweep over the weight begins
         {"score_on": ("sst", "sts"), "order": "random", "both_orders": True, "limit": {"sts": 9}},
         {"tasks": ("sst", "sts"), "sampling": "largest_first", "epoch_of": "sts", "task_weights": {"sts": 0.0}},

@@ -166,13 +166,13 @@ class RunConfig:
     def _contradictions(self):
         """(is it so?, what to say) for every two settings of which one asks for what the other forbids, or makes it do nothing.
 
-        Options of a penalty whose weight is 0 may stay: a sweep over the weight begins there.
+        Options of a penalty whose weight is 0 may stay: a sweep over the weight begins there. So may limits of other tasks: one
+        command sweeps rows of several.
         """
         cosine = self.sts_output == "cosine"
         pairs = [task for task in self.scored if TASKS[task].is_pair]
         changed = lambda names: ((name, value) for name in names if (value := getattr(self, name)) != getattr(DEFAULTS, name))
         by_task = ((name, set(value)) for name in BY_TRAINED if isinstance(value := getattr(self, name), dict))
-        rows = ((name, set(value)) for name in ("limit", "dev_limit") if (value := getattr(self, name)))
         return (
             (not set(self.tasks) <= set(self.scored), f"score_on={self.score_on} leaves out one of tasks={self.tasks}"),
             (
@@ -225,7 +225,6 @@ class RunConfig:
                 )
                 for name, named in by_task
             ),
-            *((not named & set(self.scored), f"{name} names none of tasks={self.scored}") for name, named in rows),
         )
 
 
