@@ -79,8 +79,9 @@ def train(args):
     """Run one system and record it. Interrupted, the same command goes on where it stopped.
 
     Any switch can be changed: --set lr=2e-5 --set tasks=sst,sts --set 'limit={"qqp": 20000}'. With --out the record is
-    FOLDER/result.json and the weights stay beside it, ready for `minbert predict`. --tensorboard FOLDER writes the record's
-    curves as TensorBoard's event files, also those of a run that was recorded earlier.
+    FOLDER/result.json and the weights stay beside it, ready for `minbert predict`. With --keep-epochs those of every epoch stay
+    too: `minbert ensemble FOLDER/epoch-2 FOLDER/epoch-3 --average MEAN` makes one model of them. --tensorboard FOLDER writes the
+    record's curves as TensorBoard's event files, also those of a run that was recorded earlier.
     """
     from .home import scale
     from .lab import memory, records, run, system
@@ -91,8 +92,10 @@ def train(args):
         from .lab.tensorboard import writer
 
         writer()  # a missing package is told before the run, not after it
+    if args.keep_epochs and not args.out:
+        raise MinbertError("--keep-epochs needs --out FOLDER: the weights go there")
     micro_batch = memory.micro_batch(config, args.max_memory) if args.max_memory is not None else None
-    record = run(config, out=args.out, again=args.again, micro_batch=micro_batch)
+    record = run(config, out=args.out, again=args.again, keep_epochs=args.keep_epochs, micro_batch=micro_batch)
     if args.tensorboard:
         from .lab.tensorboard import export
 

@@ -37,6 +37,7 @@ COMMANDS = {  # name: summary, then its options; a list among them: exactly one 
         option("--scale", **SCALES),
         option("--seed", type=int, default=0, help="default: %(default)s"),
         option("--out", metavar="FOLDER", help="keep record, weights and checkpoints here"),
+        option("--keep-epochs", action="store_true", help="keep every epoch's weights too, in FOLDER/epoch-N"),
         option("--again", action="store_true", help="run it even if it is recorded"),
         option("--tensorboard", metavar="FOLDER", help="write TensorBoard's event files here too"),
         option(

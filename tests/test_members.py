@@ -283,6 +283,29 @@ def test_soft_labels_reach_the_student_and_its_loss_is_cross_entropy_with_them(f
     assert record["config"]["soft_labels"] == "two" and record["scores"]["sst"] > 0
 
 
+def test_epochs_of_one_run_are_kept_and_averaged(finished, tmp_path, capsys):
+    config = system("C2", "tiny", **{**SMALL, "epochs": 3})
+    record = run(config, out=tmp_path / "run", progress=False)
+    assert not (tmp_path / "run/epoch-1").exists()
+    again = run(config, out=tmp_path / "run", keep_epochs=True, progress=False)  # made once more, as its epochs were not kept
+    assert again["scores"] == record["scores"] and again["made"] >= record["made"]
+    assert run(config, out=tmp_path / "run", keep_epochs=True, progress=False)["made"] == again["made"]
+    kept = [predict.Trained(tmp_path / f"run/epoch-{number}") for number in (1, 2, 3)]
+    rows = read_rows("sst", "dev", home.scale("tiny").data)
+    labels = np.array([int(example.label) for example in rows.examples])
+    for one, entry in zip(kept, record["epochs"]):
+        accuracy = (one.predict("sst", rows.examples).argmax(1) == labels).mean()
+        assert accuracy == pytest.approx(entry["scores"]["sst"], abs=1e-5) == pytest.approx(one.record["scores"]["sst"], abs=1e-5)
+    last = [str(tmp_path / f"run/epoch-{number}") for number in (2, 3)]
+    assert cli.main(["ensemble", *last, "--average", str(tmp_path / "mean")]) == 0
+    mean = predict.Trained(tmp_path / "mean")
+    assert mean.record["seconds"] == pytest.approx(again["epochs"][-1]["seconds"]) and "(epoch 2)" in mean.record["notes"][0]
+    for name, tensor in mean.model.state_dict().items():
+        if tensor.is_floating_point():
+            assert torch.allclose(tensor, (kept[1].model.state_dict()[name] + kept[2].model.state_dict()[name]) / 2, atol=1e-6)
+    assert cli.main(["train", "C2", "--keep-epochs"]) == 2 and "--out FOLDER" in capsys.readouterr().err
+
+
 def test_the_rows_that_build_on_other_runs_find_them_by_name_and_scale(finished):
     place, folders = finished
     with pytest.raises(MinbertError, match="--teach team-tiny"):

@@ -165,21 +165,27 @@ def teach(teams, name):
 
 
 def average_runs(runs, out):
-    """One model whose weights are the mean of several runs' of one setting, as a finished run in the folder `out`; → its record."""
+    """One model whose weights are the mean of several runs' or epochs' of one setting, as a finished run in the folder `out`; → its record."""
     if not runs:
         raise MinbertError("name the runs whose weights are to be averaged")
     members = [Trained(locate(run)) for run in runs]
     first, keys = members[0], [member.record["key"] for member in members]
     for run, member in zip(runs, members):
         if differ := _differ(first.config, member.config):
-            raise MinbertError(f"{runs[0]} and {run} differ in {', '.join(differ)}: only seeds of one setting have a mean")
+            raise MinbertError(
+                f"{runs[0]} and {run} differ in {', '.join(differ)}: only seeds and epochs of one setting have a mean"
+            )
     first.model.load_state_dict(average_weights(member.model.state_dict() for member in members))
     predictions, scores = _predictions(first), {}
     for task, found in predictions["dev"].items():
         scores[task] = score(found, facts(first.record, task)["labels"], task)
     record = first.record | {"name": f"{first.config.name}-average", "key": "-".join(keys), "scores": scores | means(scores)}
-    record |= {"notes": [f"mean of the weights of {', '.join(keys)}"], "epochs": [], "curve": [], "intervals": {}}
-    record["seconds"] = sum(member.record["seconds"] for member in members)
+    whose = ", ".join(f"{key} (epoch {member.record['best_epoch']})" for key, member in zip(keys, members))
+    record |= {"notes": [f"mean of the weights of {whose}"], "epochs": [], "curve": [], "intervals": {}}
+    seconds = {key: 0.0 for key in keys}  # epochs of one run are one training
+    for key, member in zip(keys, members):
+        seconds[key] = max(seconds[key], member.record["seconds"])
+    record["seconds"] = sum(seconds.values())
     record.pop("best_per_task", None)  # the first member's
     settings, _ = weights.load(locate(runs[0]))
     weights.save(out, settings, first.model.state_dict())

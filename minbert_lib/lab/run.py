@@ -4,7 +4,7 @@ Notable choices:
 - A run that is recorded is not run again; one that was interrupted goes on from its last checkpoint, bit for bit on a CPU.
 - `build.prepare` makes everything and `run` drives it, so that a notebook can hold the pieces in its hands.
 - The dev scores are those of the best epoch (one epoch for all tasks); the best of each task by itself is recorded apart, and so named.
-- `yours` puts a learner's own attention or AdamW in; the record says so, stands apart, and is made anew each time, for her code may have changed.
+- `yours` puts a learner's own attention or heads in; the record says so, stands apart, and is made anew each time, for her code may have changed.
 """
 
 import os
@@ -38,11 +38,17 @@ CHECKPOINT_SECONDS = float(os.environ.get("MINBERT_CHECKPOINT_SECONDS", 120))
 METRIC = {"classes": "accuracy", "yes_no": "accuracy", "score": "pearson"}
 
 
-def run(config, out=None, yours=None, progress=None, again=False, keep_weights=False, micro_batch=None, device=None):
-    """Run `config` and record it; → the record. `yours`: {"scaled_dot_product_attention": …, "AdamW": …} by a learner."""
+def run(
+    config, out=None, yours=None, progress=None, again=False, keep_weights=False, keep_epochs=False, micro_batch=None, device=None
+):
+    """Run `config` and record it; → the record. `yours`: {"scaled_dot_product_attention": …, "AdamW": …} by a learner.
+
+    With `keep_epochs` every epoch's weights stay too, each as a finished run in a folder epoch-N of the run's own: to predict, or to be averaged.
+    """
     config = config.checked()
     made_with = sorted(yours or {})
-    reuse = not (again or made_with or keep_weights or out)
+    keep_weights = keep_weights or keep_epochs or bool(out)
+    reuse = not (again or made_with or keep_weights)
     if reuse and (found := records.find(config)):
         return found
     folder = Path(out) if out else records.own_folder() / "work" / (config.key() + ("-yours" if made_with else ""))
@@ -50,19 +56,24 @@ def run(config, out=None, yours=None, progress=None, again=False, keep_weights=F
         if reuse and (found := records.find(config)):  # another process has just recorded it
             return found
         if (folder / "result.json").is_file() and not again:
-            return _same_run(records.load(folder / "result.json"), config, folder)
+            there = _same_run(records.load(folder / "result.json"), config, folder)
+            if not keep_epochs or _of_epoch(folder, 1).is_dir():
+                return there
         if made_with:  # her code may be another now than the one that wrote a checkpoint
             _forget(folder)
         made = prepare(config, yours, device, micro_batch)
         _resume(made, folder)
         started = time.perf_counter()
-        _drive(made, folder, progress)
+        _drive(made, folder, progress, keep_epochs)
         record, predictions = _record(made, made_with, time.perf_counter() - started)
         record["path"] = str(records.save(record, records.own_folder(made_with), predictions))
-        if out or keep_weights:
-            _keep(made, folder, record)
+        if keep_weights:
+            _keep(made, folder)
+            write_atomic(folder / "result.json", records.to_json(record))
+        for entry in made.trainer.history if keep_epochs else ():
+            write_atomic(_of_epoch(folder, entry["epoch"]) / "result.json", records.to_json(record | _as_it_was(entry)))
         _forget(folder)
-    if not out and not keep_weights:
+    if not keep_weights:
         shutil.rmtree(folder, ignore_errors=True)
     return record
 
@@ -94,7 +105,7 @@ def _save(made, folder):
     checkpoint.save(folder, {"key": made.config.key(), **made.trainer.state_dict()})
 
 
-def _drive(made, folder, progress):
+def _drive(made, folder, progress, keep_epochs=False):
     """Train to the end, with a bar where somebody looks, and a checkpoint every other minute."""
     trainer = made.trainer
     show = sys.stderr.isatty() if progress is None else progress
@@ -113,6 +124,9 @@ def _drive(made, folder, progress):
             saved = time.monotonic()
 
     def after_epoch(trainer):
+        if keep_epochs:
+            with unbroken():
+                _keep(made, _of_epoch(folder, trainer.history[-1]["epoch"]))
         scores = " ".join(f"{task} {value:.4f}" for task, value in trainer.history[-1]["scores"].items())
         if show:
             bar.write(f"epoch {trainer.history[-1]['epoch']}: {scores}", file=sys.stderr)
@@ -187,13 +201,22 @@ def _record(made, made_with, wall):
     return record, {"dev": dev, "test": test}
 
 
-def _keep(made, folder, record):
-    """The finished run as a folder: its record, and a checkpoint that `predict` and `start` can use."""
+def _of_epoch(folder, number):
+    return folder / f"epoch-{number}"
+
+
+def _as_it_was(entry):
+    """What a run's record says otherwise of the weights after one of its epochs."""
+    about = {"scores": entry["scores"] | means(entry["scores"]), "best_epoch": entry["epoch"], "seconds": entry["seconds"]}
+    return about | {"intervals": {}, "notes": [f"the weights after epoch {entry['epoch']}, not the best epoch's"]}
+
+
+def _keep(made, folder):
+    """The weights as a checkpoint that `predict` and `start` can use, once a record is beside them."""
     bert = made.model.bert or next(iter(made.model.own.values()))
     settings = {"model_type": "bert", "hidden_act": "gelu", **vars(bert.config)}
     save_weights(folder, settings, made.model.state_dict())
     made.tokenizer.save(folder)
-    write_atomic(folder / "result.json", records.to_json(record))
 
 
 def _peak_memory(device):
