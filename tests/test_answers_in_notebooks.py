@@ -12,9 +12,11 @@ import math
 
 import nbformat
 import pytest
+import torch
 from test_exercises import ANSWERS, cell
 
 from minbert_lib.lab import run, system
+from minbert_lib.lab.build import prepare
 from minbert_lib.workbook import keep, made_with, notebooks, source, yours
 from minbert_lib.workbook.exercises import EXERCISES
 
@@ -151,3 +153,19 @@ def test_a_layer_that_asks_what_her_heads_cannot_answer_gives_way(capsys):
         assert keep.load()[name]["state"] == "right"
     assert yours("BertLayer") is EXERCISES["BertLayer"].library()
     assert "does not pass any more" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_features_heads_and_plans_that_pass_are_used_and_learn_as_the_librarys_do(number):
+    hers, calls = {name: cell(ANSWERS[name].RIGHT[number])[name] for name in ("pair_features", "Head", "epoch_plan")}, []
+    counted = hers | {"epoch_plan": lambda *given: calls.append(given[1]) or hers["epoch_plan"](*given)}
+    few = dict.fromkeys(("sst", "qqp", "sts"), 24)
+    config = system("P1", "tiny", limit=few, dev_limit=few, epochs=2)
+    made, plain = prepare(config, yours=counted), prepare(config)
+    assert calls == ["round_robin"] * 2 and made.model.compare is hers["pair_features"]
+    assert all(type(head) is hers["Head"] for head in made.model.heads.values())
+    for one in (made, plain):
+        torch.manual_seed(0)
+        one.trainer.run()
+    losses = [[epoch["train"][f"loss {task}"] for epoch in one.trainer.history for task in few] for one in (made, plain)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)

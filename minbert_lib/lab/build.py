@@ -68,6 +68,7 @@ def prepare(config, yours=None, device=None, micro_batch=None):
         micro_batch=micro_batch,
         device=device,
         **{name: getattr(config, name) for name in TRAINER_FIELDS},
+        **hers(yours, planner="epoch_plan"),
     )
     return Prepared(config, model, tokenizer, train, dev, trainer, device, precision, notes)
 
@@ -123,17 +124,21 @@ def start_of(config):
 
 def build_model(config, yours=None):
     """The encoder with its weights, and the heads the config asks for."""
-    yours = yours or {}
-    parts = {"attention": yours.get("scaled_dot_product_attention")}
-    parts |= {arg: yours[name] for arg, name in (("layer", "BertLayer"), ("embeddings", "BertEmbeddings")) if name in yours}
     source = start_of(config)
     if config.pretrain:
         from .pretraining import pretrained
 
         source = pretrained(config)
+    parts = hers(yours, attention="scaled_dot_product_attention", layer="BertLayer", embeddings="BertEmbeddings")
     bert = BertModel.from_pretrained(source, config.hidden_dropout, config.attention_dropout, **parts)
     tasks = tuple(dict.fromkeys((*config.tasks, *config.scored)))
-    return MultitaskModel(bert, tasks, **{name: getattr(config, name) for name in MODEL_FIELDS})
+    parts = hers(yours, head="Head", compare="pair_features")
+    return MultitaskModel(bert, tasks, **{name: getattr(config, name) for name in MODEL_FIELDS}, **parts)
+
+
+def hers(yours, **places):
+    """{argument: her own part} for those of `places` (argument = exercise) that she has written."""
+    return {argument: yours[name] for argument, name in places.items() if name in (yours or {})}
 
 
 def build_optimizer(config, model, yours=None):

@@ -16,7 +16,7 @@ SAMPLINGS = ("round_robin", "together", "shuffled", "proportional", "sqrt", "ann
 
 
 def epoch_plan(batches, how, rng, epoch=1, epochs=1, epoch_of=None):
-    """`batches` {task: batches in one pass} → [(task, …), …], one tuple an update. `rng` is numpy's."""
+    """`batches` {task: batches in one pass} → [(task, …), …], one tuple an update. All chance is from `rng`, numpy's."""
     if how not in SAMPLINGS:
         raise MinbertError(f"there is no sampling called {how!r}: it is one of {', '.join(SAMPLINGS)}")
     tasks = list(batches)

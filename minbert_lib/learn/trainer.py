@@ -57,6 +57,7 @@ class Trainer:
         pool=50,
         seed=0,
         device="cpu",
+        planner=epoch_plan,
     ):
         keep_memory()
         self.model, self.optimizer, self.evaluate = model, optimizer, evaluate
@@ -70,7 +71,7 @@ class Trainer:
         self.layers = max((groups.depth_of(name, 0) or 0) for name, _ in model.named_parameters())
         self.base_rates = [group["lr"] for group in optimizer.param_groups]
         self.scaler = self._scaler()
-        self.plans = [self._plan(epoch) for epoch in range(1, epochs + 1)]
+        self.plans = [self._plan(planner, epoch) for epoch in range(1, epochs + 1)]
         self.total = sum(map(len, self.plans))
         self.epoch, self.position, self.step, self.seconds, self.tokens = 1, 0, 0, 0.0, 0
         self.curve, self.history, self.best, self.best_weights = [], [], None, None
@@ -229,10 +230,10 @@ class Trainer:
             self.best = entry
             self.best_weights = {name: value.detach().cpu().clone() for name, value in self.model.state_dict().items()}
 
-    def _plan(self, epoch):
+    def _plan(self, planner, epoch):
         rng = np.random.default_rng([self.seed, 1, epoch])
         counts = {task: feed.batches for task, feed in self.feeds.items()}
-        return epoch_plan(counts, self.sampling, rng, epoch, self.epochs, self.epoch_of)
+        return planner(counts, self.sampling, rng, epoch, self.epochs, self.epoch_of)
 
     def _note(self, losses, norm, factor):
         """Collect for the curve; a point is the mean since the last one."""

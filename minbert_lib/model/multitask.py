@@ -53,9 +53,12 @@ class MultitaskModel(nn.Module):
         pooling="cls",
         sts_output="linear",
         sst_head="linear",
+        head=Head,
+        compare=pair_features,
     ):
-        """`bert` becomes part of this model and learns with it."""
+        """`bert` becomes part of this model and learns with it. `head` and `compare`: a Head and a pair_features of your own."""
         super().__init__()
+        self.compare = compare
         self.tasks, self.pair, self.pooling, self.sts_output = tuple(tasks), pair, pooling, sts_output
         self.train_encoder = train_encoder
         by_task = (features, hidden_layers, activation, head_dropout)
@@ -81,7 +84,7 @@ class MultitaskModel(nn.Module):
                 layers, act = of_task(hidden_layers, task, 0), of_task(activation, task, "gelu")
                 dropout = of_task(head_dropout, task, 0.1)
                 wide = self._head_width(task, joined, width)
-                self.heads[task] = Head(wide, width, TASKS[task].outputs, layers, act, dropout)
+                self.heads[task] = head(wide, width, TASKS[task].outputs, layers, act, dropout)
         self.train(self.training)  # parts that are frozen are in evaluation mode from the start
 
     def forward(self, batch):
@@ -104,13 +107,13 @@ class MultitaskModel(nn.Module):
             return head(hidden, mask)
         vectors = self._pool(hidden, mask, task)  # (rows, joined)
         if batch.pair == "separate":
-            vectors = pair_features(*vectors.chunk(2), features)
+            vectors = self.compare(*vectors.chunk(2), features)
         if batch.pair != "none" and self.pair_layer is not None:
             vectors = self.pair_layer(vectors)
         if beside_pair:  # u and v are the means over either sentence, with the marks beside it
             second = batch.token_type_ids.bool()
             u, v = pool(hidden, mask & ~second, "mean"), pool(hidden, mask & second, "mean")
-            vectors = torch.cat([vectors, pair_features(u, v, features)], dim=-1)
+            vectors = torch.cat([vectors, self.compare(u, v, features)], dim=-1)
         return self._answer(head(vectors), task)
 
     def train(self, mode=True):

@@ -1,8 +1,10 @@
-"""Notebook 05: the features of a pair, and each task's chance of being next."""
+"""Notebook 05: the features of a pair, and the head that stands on them."""
 
 from functools import partial
 
 import torch
+import torch.nn.functional as F
+from torch import nn
 
 from .judge import Wrong, compare
 
@@ -58,54 +60,101 @@ def check_pair_features(answer):
     )
 
 
-def chances_spec(batches, how, epoch=1, epochs=1, twist=""):
-    """size^α over the sum of all; α is 1, ½, or goes from 1 to .2 over the epochs."""
-    done = (epoch - 1) / max(epochs - 1, 1)
-    done = {"late": epoch / epochs, "short": (epoch - 1) / epochs, "turned": 1 - done}.get(twist, done)
-    annealed = 1 - done if twist == "to 0" else 0.2 if twist == "at once" else 1 - 0.8 * done
-    alpha = {"proportional": 1.0, "sqrt": 2.0 if twist == "squared" else 0.5, "annealed": annealed}[how]
-    alpha = {"even": 0.0, "size": 1.0, "inverse": -alpha}.get(twist, alpha)
-    sizes = torch.tensor([float(count) for count in batches.values()], dtype=torch.float64)
-    if twist == "root of share":
-        return (sizes / sizes.sum()) ** alpha
-    if twist == "softmax":
-        return (alpha * sizes).softmax(0)
-    return sizes**alpha / (1 if twist == "no sum" else sizes.max() if twist == "by largest" else (sizes**alpha).sum())
+SHAPES = ((0, "gelu"), (1, "relu"), (1, "tanh"), (2, "gelu"), (3, "tanh"), (2, "relu"))  # hidden layers, activation
+BEND = {"gelu": F.gelu, "relu": F.relu, "tanh": torch.tanh}
 
 
-CHANCES_MISTAKES = {
-    "your chances do not add up to 1: divide each weight by the sum of all": "no sum",
-    "you take the power of the shares, which then no longer add up to 1: of the sizes first, then divide": "root of share",
-    "you divide by the largest size; by the sum of the weights is wanted": "by largest",
-    "this is a softmax of the sizes; each weight is size^α, divided by their sum": "softmax",
-    "all tasks are equally likely: `how` and the sizes have no effect": "even",
-    "`how` has no effect: chances are always proportional to size": "size",
-    "the smallest task is the likeliest: your α has the wrong sign": "inverse",
-    "'sqrt' squares the sizes: α = ½ is wanted": "squared",
-    "'annealed' goes down to α = 0; to 0.2 is wanted": "to 0",
-    "'annealed' has α = 0.2 from the start; it is to go from 1 to 0.2 over the epochs": "at once",
-    "'annealed' uses epoch / epochs; epochs count from 1, so (epoch - 1) / (epochs - 1)": "late",
-    "'annealed' never arrives at 0.2: (epoch - 1) / (epochs - 1) is 1 in the last epoch": "short",
-    "'annealed' goes the wrong way: from 1 in the first epoch to 0.2 in the last": "turned",
+def check_head(answer):
+    if not (isinstance(answer, type) and issubclass(answer, nn.Module)):
+        raise Wrong("a class that inherits from nn.Module is wanted, with super().__init__() first in its __init__")
+    right = 0
+    for outputs, (layers, activation) in zip((5, 1, 5, 1, 3, 5), SHAPES):
+        module, weights = _built(answer, 6, 4, outputs, layers, activation, 0.1)
+        g = torch.Generator().manual_seed(14)
+        cases = [{"features": 2 * torch.randn(rows, 6, generator=g)} for rows in (3, 1, 8)]
+        mistakes = {message: partial(head_spec, weights, activation, twist=twist) for message, twist in HEAD_MISTAKES.items()}
+        right += compare(module.eval(), cases, partial(head_spec, weights, activation), mistakes)
+    return right + sum(_check_dropout(answer, layers) for layers in (0, 1, 3))
+
+
+def head_spec(weights, activation, features, twist=""):
+    """Linear → activation, for each hidden layer; a last Linear. `weights` [(W, b), …]; dropout is looked at by itself."""
+    bend = {"gelu": F.gelu, "relu": F.relu, "rough": partial(F.gelu, approximate="tanh")}.get(twist, BEND[activation])
+    x, last = features, len(weights) - 1
+    for number, (weight, bias) in enumerate(weights):
+        x = (bend(x) if twist == "before" else x) @ weight.T + bias
+        flat = twist in ("flat", "before") or twist == "first only" and number > 0
+        x = bend(x) if number < last and not flat or number == last and twist == "after" else x
+    ends = {"softmax": lambda x: x.softmax(-1), "sigmoid": torch.sigmoid, "squeezed": lambda x: x.squeeze(-1)}
+    return ends.get(twist, lambda x: x)(x)
+
+
+HEAD_MISTAKES = {
+    "the activation is missing; without it hidden layers are one linear map after another, which is a linear map": "flat",
+    "`activation` has no effect: yours is always GELU": "gelu",
+    "`activation` has no effect: yours is always ReLU": "relu",
+    "your GELU is the tanh approximation; the exact one is wanted: nn.GELU()": "rough",
+    "the activation comes before each linear layer; after each hidden one is wanted": "before",
+    "only the first hidden layer has an activation; each is to have one": "first only",
+    "there is an activation after the last layer; an answer may be any number": "after",
+    "your head ends in a softmax; the loss wants the logits as they are": "softmax",
+    "your head ends in a sigmoid; the loss wants the logits as they are": "sigmoid",
+    "your head drops the last axis; (B, outputs) is wanted, for one output too": "squeezed",
 }
 
 
-def check_task_chances(answer):
-    def called(**case):
-        chances = answer(**case)
-        if not isinstance(chances, dict) or set(chances) != set(case["batches"]):
-            raise Wrong(
-                f"a dictionary task → chance with the tasks {', '.join(case['batches'])} is wanted, not {str(chances)[:80]}"
-            )
-        return torch.tensor([float(chances[task]) for task in case["batches"]], dtype=torch.float64)
+def _built(answer, wide, width, outputs, layers, activation, dropout):
+    """Her head with weights of ours in its linear layers; → (head, [(W, b), …])."""
+    module = answer(wide, width, outputs, layers, activation, dropout)
+    linear = [part for part in module.modules() if isinstance(part, nn.Linear)]
+    widths = [wide, *[width] * layers, outputs]
+    where, count = f"with layers={layers}", sum(p.numel() for p in module.parameters())
+    if len(linear) != layers + 1:
+        if plain := [name for name, part in vars(module).items() if name[0] != "_" and _holds_modules(part)]:
+            raise Wrong(f"{plain[0]} is a plain list, into which nn.Module does not look: nn.Sequential or nn.ModuleList")
+        raise Wrong(f"{where} your head has {len(linear)} linear layers; {layers + 1} are wanted, each with weights of its own")
+    for number, (part, shape) in enumerate(zip(linear, zip(widths, widths[1:]))):
+        if (part.in_features, part.out_features) != shape:
+            said = f"from {part.in_features} to {part.out_features} numbers; from {shape[0]} to {shape[1]} is wanted"
+            raise Wrong(f"{where}, width_in={wide}, width={width} and outputs={outputs} linear layer {number + 1} goes {said}")
+        if part.bias is None:
+            raise Wrong("your linear layers have no bias")
+    if count != sum(part.weight.numel() + part.bias.numel() for part in linear):
+        raise Wrong("your head has parameters beside those of its linear layers; activation and dropout need none")
+    g, weights = torch.Generator().manual_seed(15), []
+    with torch.no_grad():
+        for part in linear:
+            weights.append([torch.randn(p.shape, generator=g) for p in (part.weight, part.bias)])
+            part.weight.copy_(weights[-1][0]), part.bias.copy_(weights[-1][1])
+    return module, weights
 
-    sets = ({"sst": 8, "qqp": 283, "sts": 6}, {"a": 1, "b": 4}, {"sst": 3, "qqp": 3, "sts": 9})
-    cases = [{"batches": dict(one), "how": how} for one in sets for how in ("proportional", "sqrt")]
-    for one, epoch, epochs in zip(sets * 3, (1, 2, 5, 3, 1, 4, 1), (5, 5, 5, 3, 4, 9, 1)):
-        cases.append({"batches": dict(one), "how": "annealed", "epoch": epoch, "epochs": epochs})
-    by_name = lambda batches, how, epoch=1, epochs=1: called(batches=batches, how=how, epoch=epoch, epochs=epochs)
-    mistakes = {message: partial(chances_spec, twist=twist) for message, twist in CHANCES_MISTAKES.items()}
-    try:
-        return compare(by_name, cases, chances_spec, mistakes)
-    except ZeroDivisionError as error:
-        raise Wrong("with one epoch you divide by zero: max(epochs - 1, 1)") from error
+
+def _holds_modules(parts):
+    parts = parts.values() if isinstance(parts, dict) else parts if isinstance(parts, (list, tuple)) else ()
+    return any(isinstance(part, nn.Module) for part in parts)
+
+
+def _check_dropout(answer, layers):
+    """What goes into each linear layer while training: half of the numbers gone, the rest doubled, and only where dropout belongs."""
+    module, _ = _built(answer, 6, 16, 5, layers, "tanh", 0.5)
+    seen = []
+    for part in module.modules():
+        if isinstance(part, nn.Linear):
+            part.register_forward_hook(lambda part, came, went: seen.append((came[0].detach(), went.detach())))
+    features = torch.randn(200, 6, generator=torch.Generator().manual_seed(16))
+    out = module.train()(features)
+    before = [features, *(went.tanh() for _, went in seen[:-1])]
+    for number, (whole, (came, _)) in enumerate(zip(before, seen)):
+        place = f"after the activation of hidden layer {number}" if number else "before the one linear layer"
+        if number == 0 and layers:
+            if not torch.equal(came, whole):
+                raise Wrong("the features are dropped before the first of the hidden layers; dropout comes after each activation")
+        elif torch.allclose(came, whole):
+            raise Wrong(f"with layers={layers} dropout is missing {place}")
+        elif not ((came == 0) | torch.isclose(came, 2 * whole)).all() or not 0.3 < (came == 0).float().mean() < 0.7:
+            raise Wrong(
+                f"with layers={layers} dropout is in the wrong place or strength; it belongs {place}, nn.Dropout(dropout)"
+            )
+    if not torch.equal(out, seen[-1][1]):
+        raise Wrong("there is dropout after the last layer, where it throws whole answers away")
+    return 1

@@ -2,7 +2,8 @@
 
 from .checks_ensemble import check_average, check_greedy, check_held_out
 from .checks_mlm import check_mask_tokens, check_mlm_loss
-from .checks_pairs import check_pair_features, check_task_chances
+from .checks_pairs import check_head, check_pair_features
+from .checks_sampling import check_epoch_plan
 from .checks_smart import check_ascent_step, check_smart_loss, check_symmetric_kl
 from .checks_sweeps import check_paired_bootstrap
 from .checks_watch import check_what_moves
@@ -23,19 +24,36 @@ LATER = [
         "minbert_lib.model.heads:pair_features",
     ),
     Exercise(
-        "task_chances",
+        "Head",
         "05",
         2,
         15,
+        r"h_0 = features,\qquad h_k = \mathrm{dropout}(\mathrm{activation}(W_k h_{k-1} + b_k)),\qquad out = W h_{layers} + b",
+        (
+            "A list of modules that grows in a loop, layers times round: Linear, activation, dropout. How wide is what the first one reads, "
+            "and what the last one? And where is dropout when layers is 0?",
+            "parts = [] if layers else [nn.Dropout(dropout)]; in the loop parts += [nn.Linear(width if number else width_in, width), "
+            "act(), nn.Dropout(dropout)], with act one of nn.GELU, nn.ReLU, nn.Tanh; nn.Sequential(*parts, nn.Linear(…, outputs)) runs them.",
+        ),
+        check_head,
+        "minbert_lib.model.heads:Head",
+    ),
+    Exercise(
+        "epoch_plan",
+        "05",
+        3,
+        25,
         r"p_{task} = \frac{size_{task}^{\,\alpha}}{\sum_t size_t^{\,\alpha}},\qquad \alpha = 1,\ \tfrac12,\text{ or } "
         r"1 - 0.8\,\frac{epoch - 1}{epochs - 1}",
         (
-            "One α for each way, then one formula for all three. Do the chances add up to 1?",
-            "weights = {task: count ** alpha for task, count in batches.items()}, each divided by sum(weights.values()). "
-            "For one epoch alone use max(epochs - 1, 1).",
+            "Begin with the number of rounds: batches[epoch_of], or the fewest of all. Round robin and together are one line each. What do the "
+            "drawn ways share, and in what do they differ?",
+            "[(task,) for _ in range(rounds) for task in tasks] are the rounds; rng.permutation of a list with every task as often as it has "
+            "batches shuffles; for the drawn ones weights = {task: count ** alpha}, divided by their sum, and rng.choice(len(tasks), "
+            "size=sum(batches.values()), p=…). For one epoch alone use max(epochs - 1, 1).",
         ),
-        check_task_chances,
-        "minbert_lib.learn.sampling:task_chances",
+        check_epoch_plan,
+        "minbert_lib.learn.sampling:epoch_plan",
     ),
     Exercise(
         "what_moves",
