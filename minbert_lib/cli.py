@@ -86,6 +86,7 @@ def train(args):
     from .home import scale
     from .lab import memory, records, run, system
     from .lab.config import parse_setting
+    from .lab.run import told
 
     config = system(args.name, scale(args.scale).name, args.seed, **dict(map(parse_setting, args.set)))
     if args.tensorboard:
@@ -100,8 +101,7 @@ def train(args):
         from .lab.tensorboard import export
 
         print(f"tensorboard --logdir {export(record, args.tensorboard).parent}")
-    scores = "  ".join(f"{task} {value:.4f}" for task, value in record["scores"].items() if value is not None)
-    print(f"{record['name']} ({record['model']}, seed {record['config']['seed']}): {scores}  best epoch {record['best_epoch']}")
+    print(told(record))
     print(f"record: {args.out + '/result.json' if args.out else record.get('path', records.own_folder())}")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from fake_runs import fake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +21,7 @@ from minbert_lib.home import SCALES
 from minbert_lib.lab import RunConfig, board, facts, records, run, sweep, system
 from minbert_lib.lab.build import build_model, prepare
 from minbert_lib.lab.config import parse_setting
+from minbert_lib.lab.run import told
 from minbert_lib.lab.systems import SYSTEMS
 from minbert_lib.learn import checkpoint
 
@@ -339,6 +342,34 @@ def test_a_damaged_checkpoint_is_never_taken_for_whole(tmp_path_factory, place, 
     state, damaged = checkpoint.load(folder)
     assert state["n"] == (2 if same else 1) or json.dumps(state["n"]) == "2" and torch.equal(state["x"], torch.arange(50.0))
     assert bool(damaged) == (state["n"] == 1)
+
+
+# ---- what is said of a run
+
+
+def test_train_says_intervals_the_rule_and_apart_from_it_each_tasks_best(capsys):
+    changes = [f"--set={name}={json.dumps(value)}" for name, value in {**SMALL, "epochs": 3}.items()]
+    assert cli.main(["train", "B3", "--scale", "tiny", *changes]) == 0
+    said = capsys.readouterr().out
+    (record,) = records.load_all([records.own_folder()])
+    assert set(record["intervals"]) == {"sst", "qqp", "sts", "mean", "mean_norm"}
+    for name, (low, high) in record["intervals"].items():
+        assert f"{name} {record['scores'][name]:.4f} [{low:.4f}, {high:.4f}]" in said and low < record["scores"][name] < high
+    widths = {name: high - low for name, (low, high) in record["intervals"].items()}
+    assert widths["mean"] < max(widths.values()) and widths["mean_norm"] < widths["mean"]  # half of r's share
+    assert f"best epoch: {record['best_epoch']} of 3, one for all tasks, where the mean of their scores is highest (r as" in said
+    for task, best in record["best_per_task"].items():
+        first = next(epoch["epoch"] for epoch in record["epochs"] if epoch["scores"][task] == best)
+        assert f"{task} {best:.4f} in epoch {first}" in said.split("best epoch per task, which need not be one model:")[1]
+
+
+def test_one_task_needs_no_mean_and_an_older_record_is_told_without_its_interval(tmp_path):
+    one = fake(system("C2", "mini"), tmp_path)
+    assert "best epoch: 1 of 3, where its score is highest" in told(one) and "per task" not in told(one)
+    three = told(fake(system("S12", "mini"), tmp_path))  # written before the means had intervals
+    assert re.search(r"mean 0\.\d{4}   mean_norm 0\.\d{4}\n", three)
+    constant = one | {"scores": {"sts": None}, "intervals": {"sts": [None, None]}}
+    assert "sts not defined: constant predictions have no r" in told(constant)
 
 
 # ---- sweeps

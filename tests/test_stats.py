@@ -106,6 +106,22 @@ def test_pairing_narrows_and_swapping_turns():
     assert found.high - found.low < 0.8 * apart
 
 
+def test_the_means_interval_draws_each_task_by_itself():
+    """Independent parts: the variance of a mean of three is a ninth of their sum, and r has half its weight in mean_norm."""
+    rng = np.random.default_rng(0)
+    labels = {"sst": rng.integers(0, 5, 400), "qqp": rng.integers(0, 2, 500), "sts": rng.random(300)}
+    said = {"sst": rng.integers(0, 5, 400), "qqp": rng.integers(0, 2, 500), "sts": labels["sts"] + rng.normal(size=300)}
+    metric = {"sst": "accuracy", "qqp": "accuracy", "sts": "pearson"}
+    answers = {task: (said[task], labels[task], metric[task]) for task in labels}
+    sd = {task: stats.resampled(*answer, resamples=20_000).std() for task, answer in answers.items()}
+    found = stats.bootstrap_means(answers, resamples=20_000)
+    for name, weight in (("mean", 1.0), ("mean_norm", 0.5)):
+        wanted = np.sqrt(sd["sst"] ** 2 + sd["qqp"] ** 2 + (weight * sd["sts"]) ** 2) / 3
+        assert (found[name].high - found[name].low) / (2 * 1.96) == pytest.approx(wanted, rel=0.03)
+        assert found[name].low < found[name].value < found[name].high
+    assert stats.bootstrap_means({"sst": answers["sst"]}) == {}
+
+
 def test_equal_systems_and_the_smallest_p():
     a, _, labels = two_systems()
     same = stats.paired_bootstrap(a, a, labels)

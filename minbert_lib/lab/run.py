@@ -156,9 +156,8 @@ def _record(made, made_with, wall):
     made.model.load_state_dict(trainer.best_weights)
     settings = dict(device=made.device, precision=made.precision, both_orders=config.both_orders)
     scores, _, dev = evaluate(made.model, made.dev, **settings)
-    intervals = {
-        task: stats.bootstrap(decide(dev[task], task), made.dev[task].labels, METRIC[TASKS[task].kind]) for task in scores
-    }
+    answers = {task: (decide(dev[task], task), made.dev[task].labels, METRIC[TASKS[task].kind]) for task in scores}
+    intervals = {task: stats.bootstrap(*answer) for task, answer in answers.items()} | stats.bootstrap_means(answers)
     test = {}
     for task in scores:
         try:
@@ -174,7 +173,7 @@ def _record(made, made_with, wall):
         "weights": records.fingerprint(start_of(config) / "model.safetensors"),
         "config": config.to_dict(),
         "scores": scores | means(scores),
-        "intervals": {task: [interval.low, interval.high] for task, interval in intervals.items()},
+        "intervals": {name: [interval.low, interval.high] for name, interval in intervals.items()},
         "best_epoch": trainer.best["epoch"],
         "best_per_task": {task: max(e["scores"][task] for e in trainer.history) for task in scores},
         "parameters": made.model.parameter_count(),
@@ -199,6 +198,38 @@ def _record(made, made_with, wall):
         "curve": trainer.curve,
     }
     return record, {"dev": dev, "test": test}
+
+
+def told(record):
+    """A finished run in a few lines: its scores with their 95 % intervals, the rule that chose its epoch, and each task's own best apart."""
+    record = records.rounded(record)  # a run is told alike when it has ended and when it is found again
+    scores, epochs = record["scores"], record["epochs"]
+    tasks = [name for name in scores if name in TASKS]
+    lines = [f"{record['name']} ({record['model']}, seed {record['config']['seed']}) on dev, with 95 % intervals:"]
+    for names in (tasks, [name for name in scores if name not in TASKS]):
+        lines += ["  " + "   ".join(_with_interval(record, name) for name in names)] if names else []
+    rule = "where its score is highest"
+    if len(tasks) > 1:
+        rule = "one for all tasks, where the mean of their scores is highest" + (" (r as (r + 1) / 2)" if "sts" in tasks else "")
+    lines.append(f"  best epoch: {record['best_epoch']} of {len(epochs)}, {rule}")
+    if len(tasks) > 1:
+        best = {task: max(epochs, key=lambda epoch: _or_least(epoch["scores"][task])) for task in tasks}
+        apart = ", ".join(f"{task} {_or_least(one['scores'][task]):.4f} in epoch {one['epoch']}" for task, one in best.items())
+        lines.append(f"  best epoch per task, which need not be one model: {apart}")
+    return "\n".join(lines)
+
+
+def _with_interval(record, name):
+    """One score in words; a record from before the means had intervals has none for them."""
+    score, (low, high) = record["scores"][name], record["intervals"].get(name, (None, None))
+    if score is None:
+        return f"{name} not defined: constant predictions have no r"
+    return f"{name} {score:.4f}" + (f" [{low:.4f}, {high:.4f}]" if low is not None else "")
+
+
+def _or_least(score):
+    """Constant predictions have no r, which is the least that one can have."""
+    return -1.0 if score is None else score
 
 
 def _of_epoch(folder, number):

@@ -17,6 +17,7 @@ from statistics import NormalDist
 import numpy as np
 
 from ..errors import MinbertError
+from ..learn import metrics
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,24 @@ METRICS = {"accuracy": accuracy, "pearson": pearson}
 
 def bootstrap(predictions, labels, metric="accuracy", resamples=2000, confidence=0.95, seed=0):
     """Percentile interval of a score: what it could have been on other examples of the same kind."""
-    predictions, labels = aligned(predictions, labels)
-    scores = _scores(_resample(_columns(predictions, labels, metric), resamples, seed), metric)
+    scores = resampled(predictions, labels, metric, resamples, seed)
     return Interval(METRICS[metric](predictions, labels), *_quantiles(scores, confidence))
+
+
+def resampled(predictions, labels, metric="accuracy", resamples=2000, seed=0):
+    """The score on each of `resamples` draws of as many examples. (resamples,)"""
+    predictions, labels = aligned(predictions, labels)
+    return _scores(_resample(_columns(predictions, labels, metric), resamples, seed), metric)
+
+
+def bootstrap_means(answers, resamples=2000, confidence=0.95):
+    """Intervals of `mean` and `mean_norm`: each task's examples are drawn by themselves, for no two tasks share one.
+
+    `answers`: {task: (predictions, labels, metric)}; {} unless all three tasks are there.
+    """
+    values = metrics.means({task: METRICS[metric](*pair) for task, (*pair, metric) in answers.items()})
+    draws = metrics.means({task: resampled(*answer, resamples, seed) for seed, (task, answer) in enumerate(answers.items())})
+    return {name: Interval(values[name], *_quantiles(scores, confidence)) for name, scores in draws.items()}
 
 
 def paired_bootstrap(a, b, labels, metric="accuracy", resamples=2000, confidence=0.95, seed=0):
