@@ -169,7 +169,7 @@ axes.invert_yaxis();
 #
 # A head turns features into an answer: `layers` hidden layers of `width` numbers, each a linear map, an activation (`"gelu"`, `"relu"` or `"tanh"`) and dropout; then a last
 # linear map to `outputs` numbers, and nothing after it, for the losses take logits. `(B, width_in)` becomes `(B, outputs)`. Without hidden layers dropout comes before the one linear
-# map. Every head of the five reports is of this kind, but one (notebook 09).
+# map. In the five reports every head that learns is of this kind, but one (notebook 09).
 #
 # $$h_0 = features,\qquad h_k = \mathrm{dropout}\big(\mathrm{activation}(W_k\,h_{k-1} + b_k)\big),\qquad out = W\,h_{layers} + b$$
 #
