@@ -187,10 +187,15 @@ pd.Series(
 # must be on this machine: without the real data only the tiny scale's are), and keep a tally: is it the model, is it the label, or would you too have hesitated?
 
 # %%
-this_one_first = lambda one: (one["key"] != single["key"], one["config"]["scale"] != scale.name)
+def place(one):
+    """In the lists: the run of above, this scale's, and first those with the most to see."""
+    here = one["config"]["scale"] == scale.name
+    return one["key"] != multi["key"], not here, -len(views.scored_on(one))
+
+
 recorded = {
     f"{one['name']} {one['config']['scale']}, seed {one['config']['seed']} ({one['key'][:6]})": one
-    for one in sorted(records.load_all(), key=this_one_first) if explorer.views(one)
+    for one in sorted(records.load_all(), key=place) if explorer.views(one)
 }
 
 
