@@ -15,6 +15,7 @@ from minbert_lib.lab import members, predict, records, run, system
 from minbert_lib.lab.build import prepare
 from minbert_lib.lab.submission import read_submission
 from minbert_lib.learn.metrics import task_loss
+from minbert_lib.learn.trainer import Trainer
 from minbert_lib.text import read_rows
 
 SMALL = {"limit": {"sst": 96}, "dev_limit": {}, "epochs": 1, "batch_size": 16, "precision": "float32"}
@@ -304,6 +305,33 @@ def test_epochs_of_one_run_are_kept_and_averaged(finished, tmp_path, capsys):
         if tensor.is_floating_point():
             assert torch.allclose(tensor, (kept[1].model.state_dict()[name] + kept[2].model.state_dict()[name]) / 2, atol=1e-6)
     assert cli.main(["train", "C2", "--keep-epochs"]) == 2 and "--out FOLDER" in capsys.readouterr().err
+
+
+def test_epochs_that_a_stop_left_out_are_made(finished, tmp_path, monkeypatch, capsys):
+    """Whether it stopped while they were kept, or before anybody asked for them."""
+    config, update = system("C2", "tiny", **{**SMALL, "epochs": 2}), Trainer.update
+
+    def stops(trainer, tasks):
+        if trainer.step == 8:  # in the second epoch
+            raise KeyboardInterrupt
+        return update(trainer, tasks)
+
+    def stopped(folder, **options):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(Trainer, "update", stops)
+            run(config, out=folder, progress=False, **options)
+
+    def kept(folder):
+        run(config, out=folder, keep_epochs=True, progress=False)
+        return [number for number in (1, 2) if (folder / f"epoch-{number}/result.json").is_file()]
+
+    run(config, out=tmp_path / "done", progress=False)
+    stopped(tmp_path / "done", keep_epochs=True)
+    assert kept(tmp_path / "done") == [1, 2] and "asked for" not in capsys.readouterr().err
+    stopped(tmp_path / "late")
+    assert kept(tmp_path / "late") == [2] and "epoch 1 was over before" in capsys.readouterr().err
+    assert kept(tmp_path / "late") == [1, 2]
+    assert [predict.Trained(tmp_path / f"late/epoch-{number}").record["best_epoch"] for number in (1, 2)] == [1, 2]
 
 
 def test_the_rows_that_build_on_other_runs_find_them_by_name_and_scale(finished):

@@ -57,7 +57,7 @@ def run(
             return found
         if (folder / "result.json").is_file() and not again:
             there = _same_run(records.load(folder / "result.json"), config, folder)
-            if not keep_epochs or _of_epoch(folder, 1).is_dir():
+            if not keep_epochs or all(_has_epoch(folder, number, config) for number in range(1, config.epochs + 1)):
                 return there
         if made_with:  # her code may be another now than the one that wrote a checkpoint
             _forget(folder)
@@ -70,8 +70,8 @@ def run(
         if keep_weights:
             _keep(made, folder)
             write_atomic(folder / "result.json", records.to_json(record))
-        for entry in made.trainer.history if keep_epochs else ():
-            write_atomic(_of_epoch(folder, entry["epoch"]) / "result.json", records.to_json(record | _as_it_was(entry)))
+        if keep_epochs:
+            _finish_epochs(made, folder, record)
         _forget(folder)
     if not keep_weights:
         shutil.rmtree(folder, ignore_errors=True)
@@ -236,10 +236,28 @@ def _of_epoch(folder, number):
     return folder / f"epoch-{number}"
 
 
-def _as_it_was(entry):
+def _has_epoch(folder, number, config):
+    """Is this epoch there as a finished run, and one of these settings?"""
+    path = _of_epoch(folder, number) / "result.json"
+    return path.is_file() and records.load(path)["key"] == config.key()
+
+
+def _finish_epochs(made, folder, record):
+    """A record beside each epoch's weights; those of epochs that were over before anybody asked for them are not here."""
+    for entry in made.trainer.history:
+        place = _of_epoch(folder, entry["epoch"])
+        if (place / "model.safetensors").is_file():
+            write_atomic(place / "result.json", records.to_json(record | _as_it_was(record, entry)))
+        else:
+            late = f"epoch {entry['epoch']} was over before its weights were asked for; the same command once more makes all"
+            print(late, file=sys.stderr)
+
+
+def _as_it_was(record, entry):
     """What a run's record says otherwise of the weights after one of its epochs."""
     about = {"scores": entry["scores"] | means(entry["scores"]), "best_epoch": entry["epoch"], "seconds": entry["seconds"]}
-    return about | {"intervals": {}, "notes": [f"the weights after epoch {entry['epoch']}, not the best epoch's"]}
+    note = f"the weights after epoch {entry['epoch']}; the run's best epoch is {record['best_epoch']}"
+    return about | {"intervals": {}, "notes": [*record["notes"], note]}
 
 
 def _keep(made, folder):
