@@ -85,8 +85,10 @@ def test_a_plan_counts_the_steps_of_pretraining(place):
 
 def test_a_plan_without_a_record_that_tells_says_so(empty_home, monkeypatch):
     monkeypatch.setattr(records, "folders", lambda: [records.own_folder()])
-    said = planning.plan_text(sweep.of_row("W-domain", (0,), "mini"))
-    assert "3 runs, 0 of them recorded" in said and "8,000 steps of pre-training come on top" in said and "about" not in said
+    for row, runs, steps in (("W-domain", 3, "8,000"), ("M7", 8, "16,000")):  # M7: eight ways of 2,000 steps each
+        said = planning.plan_text(sweep.of_row(row, (0,), "mini"))
+        assert f"{runs} runs, 0 of them recorded" in said and f"{steps} steps of pre-training come on top" in said
+        assert "about" not in said
 
 
 def test_smarts_steps_and_share_count(empty_home, monkeypatch):

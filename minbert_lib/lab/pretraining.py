@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 
 from ..errors import MinbertError
-from ..files import locked, sha256, unpacked, write_atomic
+from ..files import locked, unpacked, write_atomic
 from ..home import home, scale
 from ..learn.precision import choose
 from ..learn.pretrain import COST, Pretrainer, at_step
@@ -78,7 +78,8 @@ def outstanding(configs):
             texts[text] = texts[text] if text in texts else text_of(*text)
             folder = folder_of(options, weights.resolve(config.start or scale(config.scale).weights), texts[text])
         except MinbertError:  # text or weights are not here yet, so nothing is made of them either
-            folder = Path(json.dumps([config.scale, config.start, {**options, "steps": None}]))
+            alike = json.dumps([config.scale, config.start, {**options, "steps": None}])
+            folder = Path(hashlib.sha256(alike.encode()).hexdigest())
         asked.setdefault(folder, (config, set()))[1].add(options["steps"])
     left = []
     for folder, (config, wanted) in asked.items():
@@ -168,6 +169,6 @@ def name_of(options, source, lines):
     """A short hash of everything but the number of steps."""
     digest = hashlib.sha256(json.dumps([VERSION, {**options, "steps": None}], sort_keys=True).encode())
     for path in (source / "config.json", source / "vocab.txt", source / "model.safetensors", source / "pytorch_model.bin"):
-        digest.update((sha256(path) if path.is_file() else "none").encode())
+        digest.update((records.digest(path) or "none").encode())
     digest.update("\n".join(lines).encode())
     return digest.hexdigest()[:12]

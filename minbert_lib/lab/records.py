@@ -103,7 +103,12 @@ def _of_these_files(record, config):
 
 
 def fingerprint(path):
-    """The first 16 digits of a file's sha256, "" where there is none; read again only when the file has changed."""
+    """The first 16 digits of a file's sha256, "" where there is none."""
+    return digest(path)[:16]
+
+
+def digest(path):
+    """A file's sha256, "" where there is none; read again only when the file has changed."""
     try:
         facts = path.stat()
     except OSError:
@@ -113,7 +118,7 @@ def fingerprint(path):
 
 @functools.lru_cache(maxsize=64)
 def _digest(path, size, changed):
-    return sha256(path)[:16]
+    return sha256(path)
 
 
 def ground(record):
