@@ -99,7 +99,7 @@ def pool(task, known, least=LEAST):
     groups = {}
     for run in known:
         about = run.get("data", {}).get(f"dev/{task}")
-        if about and Path(run["path"]).with_suffix(".npz").is_file():
+        if about and records.has_predictions(run):
             groups.setdefault((about["rows"], about["sha256"]), []).append(run)
     if not groups:
         return None

@@ -6,6 +6,7 @@ Notable choices
 - A forward pass is 1 unit, a backward 2, a backward to the input alone 1.
 - Measured twice: on a model without dropout, whose own pass is the clean side of SMART's comparison, and on one with it, as in most runs. Then
   the clean side is a pass more, 3 units, or, by `dropout="same"`, every pass has the task's masks and none is added.
+- The noise is as large as bfloat16 can see: smaller, and SMART's passes would leave it for float32.
 - Time is this process's own CPU time, all ways in turn, many rounds, the median of the ratios to the plain step of the same round: on a machine that
   others use too, the clock on the wall measures the others.
 - Memory is what forward passes hold for a backward, counted where PyTorch saves it; parameters are left out.
@@ -22,6 +23,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from ..errors import MinbertError
 from ..files import write_atomic
 from ..learn import BregmanProximal, SmartRegularizer
+from ..learn.smart import VISIBLE
 from .build import prepare
 from .effect import options, path_of, rounded
 from .systems import system
@@ -62,7 +64,7 @@ def ground(name, dropout=False, batch_size=32, length=32, precision="float32"):
     ready.trainer.feeds["sst"].next = lambda: batch
     penalties = {
         way: (
-            None if smart is None else SmartRegularizer(model, **{**options(1e-2), **smart}),
+            None if smart is None else SmartRegularizer(model, **{**options(VISIBLE), **smart}),
             None if bregman is None else BregmanProximal(model),
         )
         for way, (smart, bregman, _) in ways(dropout).items()

@@ -19,7 +19,7 @@ from ..config import DEFAULTS, THREE
 from ..facts import facts
 from ..systems import system
 from . import Missing, style
-from .vary import command, data_note, rest, setting
+from .vary import command, data_note, of_task, rest, setting
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,8 @@ def _row(axes, y, lists, task):
         words = {"fontsize": 7, "color": style.GREY, "bbox": {"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none"}}
         axes.annotate("no pair yet", (0, y), (5, 0), textcoords="offset points", va="center", **words)
         return
-    difference = lambda pair: pair[0]["scores"][task] - pair[1]["scores"][task]
+    score = of_task(task)
+    difference = lambda pair: score(pair[0]) - score(pair[1])
     first, *others = lists
     axes.plot(
         [np.mean([*map(difference, runs)]) for runs in others], [y + 0.25] * len(others), "o", color=style.GREY, ms=3, alpha=0.6
