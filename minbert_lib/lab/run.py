@@ -63,6 +63,9 @@ def run(
             _forget(folder)
         made = prepare(config, yours, device, micro_batch)
         _resume(made, folder)
+        if keep_epochs and not all((_of_epoch(folder, e["epoch"]) / "model.safetensors").is_file() for e in made.trainer.history):
+            print("beginning anew: the weights of its first epochs were not kept", file=sys.stderr)
+            made = prepare(config, yours, device, micro_batch)
         started = time.perf_counter()
         _drive(made, folder, progress, keep_epochs)
         record, predictions = _record(made, made_with, time.perf_counter() - started)
@@ -70,8 +73,8 @@ def run(
         if keep_weights:
             _keep(made, folder)
             write_atomic(folder / "result.json", records.to_json(record))
-        if keep_epochs:
-            _finish_epochs(made, folder, record)
+        for entry in made.trainer.history if keep_epochs else ():
+            write_atomic(_of_epoch(folder, entry["epoch"]) / "result.json", records.to_json(record | _as_it_was(record, entry)))
         _forget(folder)
     if not keep_weights:
         shutil.rmtree(folder, ignore_errors=True)
@@ -240,17 +243,6 @@ def _has_epoch(folder, number, config):
     """Is this epoch there as a finished run, and one of these settings?"""
     path = _of_epoch(folder, number) / "result.json"
     return path.is_file() and records.load(path)["key"] == config.key()
-
-
-def _finish_epochs(made, folder, record):
-    """A record beside each epoch's weights; those of epochs that were over before anybody asked for them are not here."""
-    for entry in made.trainer.history:
-        place = _of_epoch(folder, entry["epoch"])
-        if (place / "model.safetensors").is_file():
-            write_atomic(place / "result.json", records.to_json(record | _as_it_was(record, entry)))
-        else:
-            late = f"epoch {entry['epoch']} was over before its weights were asked for; the same command once more makes all"
-            print(late, file=sys.stderr)
 
 
 def _as_it_was(record, entry):
