@@ -195,11 +195,9 @@ _TABLE = {
 SEEN_IN = {  # rows that are a view of other systems' runs
     "B5": ("B1", "B2", "B3", "B4"),
     "S12": ("S10-multi",),
-    "S14": ("S10-multi", "S10-2", "S11"),
     "S15": ("C2", "S10-multi", "S10-2"),
     "P7": ("P1", "P2", "P3", "P4", "P5", "P6"),
     "M11": ("M1", "S10-multi", "S10-2"),
-    "W-folds": ("S10-multi", "S10-2", "S11"),
 }
 SWEEPS = {  # what moves in a row that is a sweep: grids, one below the other; rates are BERT-base's, as above
     "S1": [{"lr": (5e-6, 1e-5, 2e-5)}],
