@@ -167,8 +167,8 @@ axes.invert_yaxis();
 #
 # ### Your turn: the head
 #
-# A head turns features into an answer: `layers` hidden layers of `width` numbers, each a linear map, an activation (`"gelu"`, `"relu"` or `"tanh"`) and dropout; then a last
-# linear map to `outputs` numbers, and nothing after it, for the losses take logits. `(B, width_in)` becomes `(B, outputs)`. Without hidden layers dropout comes before the one linear
+# A head turns features into an answer: `layers` hidden layers of `width` numbers, each a linear map (`nn.Linear`), an activation (`"gelu"`, `"relu"` or `"tanh"`) and dropout; then a
+# last linear map to `outputs` numbers, and nothing after it, for the losses take logits. `(B, width_in)` becomes `(B, outputs)`. Without hidden layers dropout comes before the one linear
 # map. In the five reports every head that learns is of this kind, but one (notebook 09).
 #
 # $$h_0 = features,\qquad h_k = \mathrm{dropout}\big(\mathrm{activation}(W_k\,h_{k-1} + b_k)\big),\qquad out = W\,h_{layers} + b$$
@@ -216,30 +216,29 @@ pd.DataFrame(
 ).round(2)
 
 # %% [markdown]
-# Half of it. At tiny scale one hidden layer takes $(u, v)$ from nothing to .49 on dev, and a second makes it worse: on train it has .86, so that much of what it knows is these pairs
+# In part. At tiny scale one hidden layer takes $(u, v)$ from nothing to .49 on dev, and a second makes it worse. On train both have .86: much of what they know is these pairs
 # by heart. $|u-v|$ has .68 without any hidden layer. What a network could learn is not what it does learn: a feature that asks the question is worth more than a layer that may find
 # it. The report's head did not get far: its QQP accuracy of .375 is what one gets by saying yes every time (37.5 % of the dev pairs are duplicates).
 #
 # ## What is an epoch?
 #
-# With one task an epoch is one pass over its data. With three of unlike size the word means whatever the code does. Written down, with the number of `batches` that each task has in
-# one pass:
+# With one task an epoch is one pass over its data. With three of unlike size the word means whatever the code does. Written down, where `batches` says how many each task has in one pass:
 #
 # | `how` | one epoch is |
 # |---|---|
-# | `"round_robin"` | one batch of each task in turn, as many rounds as the task `epoch_of` has batches (`None`: the task that has the fewest) |
+# | `"round_robin"` | one batch of each task in turn, as many rounds as the task `epoch_of` has batches (`None`: the task that has the fewest); a task with fewer batches begins anew |
 # | `"together"` | the same rounds, but the batches of a round make *one* update: their gradients are added |
-# | `"largest_first"` | as many updates as in round robin, all of the largest task, in the first half of the epochs (rounded up); then round robin. A single epoch is round robin |
+# | `"largest_first"` | in the first half of the epochs (rounded up) as many updates as in round robin, but all of the largest task; then round robin. A single epoch is round robin |
 # | `"shuffled"` | every batch of every task once, in random order |
 # | `"proportional"`, `"sqrt"`, `"annealed"` | as many updates as shuffled, each one's task drawn by chance |
 #
-# The chances are powers of the sizes, which are numbers of batches here; epochs count from 1, and annealed goes from large to small tasks as they pass:
+# The chances go by powers of the sizes, which here are numbers of batches. Epochs count from 1; as they pass, annealed leans less and less towards the large tasks. With a single epoch α is 1:
 #
 # $$p_{task} = \frac{size_{task}^{\,\alpha}}{\sum_t size_t^{\,\alpha}},\qquad \alpha = 1,\ \tfrac12,\ \text{ or } 1 - 0.8\,\frac{epoch - 1}{epochs - 1}$$
 #
 # ### Your turn: the sampler
 #
-# Write the plan of an epoch: a list of updates, each a tuple of the tasks whose batches it takes, `("sst",)` or `("sst", "qqp", "sts")`. `batches` is a dictionary from task to its number
+# Write the plan of an epoch: a list of updates (the optimiser's steps), each a tuple of the tasks whose batches it takes, `("sst",)` or `("sst", "qqp", "sts")`. `batches` is a dictionary from task to its number
 # of batches, and its order is the order of a round. `rng` is a generator of numpy's (`rng.permutation`, `rng.choice`, …), and the only source of chance, so that a run can be had again.
 #
 # Difficulty ●●●○○ · 25 minutes.
@@ -253,7 +252,7 @@ def epoch_plan(batches, how, rng, epoch=1, epochs=1, epoch_of=None):
 epoch_plan = check("epoch_plan")
 
 # %% [markdown]
-# **Who is read when, and how often?** Three tasks of 8, 40 and 6 batches; each mark is one batch. Move the epoch of annealed and of largest first.
+# **Who is read when, and how often?** Three tasks of 8, 40 and 6 batches; each mark is one batch. Move the epoch of annealed and of largest first, and change `epoch_of` where the tasks go in rounds.
 
 # %%
 def plan(how, epoch, epoch_of):
@@ -264,8 +263,8 @@ def plan(how, epoch, epoch_of):
     for y, task in enumerate(THREE):
         at = [x for x, tasks in enumerate(updates) if task in tasks]
         axes.plot(at, [y] * len(at), "|", ms=20, mew=2.5, color=style.TASK_COLOUR[task])
-        share = f"{len(at) / batches[task]:.3g} times"
-        axes.text(1.01, y, share, va="center", transform=axes.get_yaxis_transform())
+        passes = f"{len(at) / batches[task]:.2f} passes"
+        axes.text(1.01, y, passes, va="center", transform=axes.get_yaxis_transform())
     axes.set(xlim=(-1, len(updates)), ylim=(2.6, -0.6), xlabel="update", yticks=range(3))
     axes.set(yticklabels=THREE, title=f"{how}, epoch {epoch} of 10: {len(updates)} updates")
     plt.close(figure)
