@@ -177,7 +177,7 @@ explore(
 # | Siamese | .02 | not told | not told | not told | .003 on SST |
 # | EKJ | not told | not told | not told | not told | worse than without |
 #
-# A word vector here has entries of about 1. The noise has entries of a hundred-thousandth. Can anything come of that? SerBERTus's $\lambda = 100$ needed 44 epochs to converge, so *something* was strong.
+# A word vector here has entries of about 1. The noise has entries of a hundred-thousandth. Can anything come of that? SerBERTus' $\lambda = 100$ needed 44 epochs to converge, so *something* was strong.
 # Look at the weights again: .02 in one report and 100 in another. Something is odd.
 #
 # **Clue 1: the paper's own numbers.** $R$, on a model that has learned SST. Beside it: the largest entry of the noise; its size over that of $x$; its cosine with
@@ -301,7 +301,7 @@ pd.DataFrame(measured["precision"]).rename_axis("σ").round(2)
 # - **steps**: the second ascent step changes little. η = 100 ε has reached the walls of the ball at the first.
 # - **perturb_padding**: no difference at all, since attention does not look there; under the 2-norm the padding would use up a part of the ball.
 # - **norm=l2**: an ε of the same number is a far smaller ball, for a 2-norm adds up thousands of entries.
-# - **precision**: in float32 next to nothing is lost, in bfloat16 a good part of the direction. So the library's SMART leaves autocast wherever its noise is smaller than bfloat16 can see.
+# - **precision**: in float32 next to nothing is lost, in bfloat16 a good part of the direction. So the library's SMART computes in float32 wherever its noise is smaller than bfloat16 can see.
 #
 # ## SBRRT's case: a penalty without noise
 #
@@ -477,7 +477,7 @@ figures.draw("06_3_weight")
 # Count passes. A forward pass is 1 unit, a backward pass 2, and a backward pass to the input alone 1: then no weight needs its gradient. A plain step is $1 + 2 = 3$. SMART adds for each ascent step a forward pass and a backward to the input, and one perturbed
 # pass that is trained through: $3 + 2K + 3$, for $K = 1$ a ratio of $8/3 = 2.67$. That is a floor for the exact method. The cheaper ones do something else: the direction from the clean pass's own graph, a random part of the batch, or no ascent.
 #
-# The first table is of a model without dropout. The second has it, as our runs do: then the task's own pass cannot serve as the clean one, and there is one more, 11 units; unless every pass drops what the task's own pass drops (`dropout="same"`, 8 units again).
+# The first table is of a model without dropout, the second of one with it, as in our runs: then the task's own pass cannot serve as the clean one, and there is one more, 11 units; unless every pass drops what the task's own pass drops (`dropout="same"`, 8 units again).
 # Beside each price stands what it buys: SST dev accuracy of the runs above, mean ± standard deviation over seeds, in brackets how many (– where none of our runs takes this way).
 
 # %%
@@ -511,7 +511,7 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# Measured in CPU seconds of this process, over the plain step of the same round. It can be below the count, because not everything in a step is a pass: the optimiser's work, for one, is done once. So the exact method stays within 2.7 plain steps on MiniLM.
+# Measured in CPU seconds of this process, over the plain step of the same round. It can be below the count, because not everything in a step is a pass: the optimiser's work, for one, is done once. So, without dropout, the exact method stays within 2.7 plain steps on MiniLM.
 # And the memory: SMART holds two passes at once, so twice the activations, and with dropout nearly three times, for the clean pass is a third.
 #
 # Is a cheaper form worth less? Judge the columns of scores by their ±. At λ = 1 the exact attack (.448) and random noise (.446) both stand within it of no SMART at all (.447): where nothing is bought, nothing is lost by paying less. At λ = 10 the exact one even costs two points of accuracy that noise does not.
@@ -529,7 +529,7 @@ figures.draw("06_5_updates_a_second")
 # ## What you have shown
 #
 # SMART is a search for the worst small noise and a price on what it finds. The paper's numbers make it too small to be felt; the code that everyone borrowed makes it large and random. Two cosines and one ratio tell the three apart. With no noise the penalty must be 0, and
-# that one assertion finds dropout, a doubled embedding layer and a pair whose second sentence got lost. The exact method costs 2.67 plain steps.
+# that one assertion finds dropout, a doubled embedding layer and a pair whose second sentence got lost. The exact method costs 2.67 plain steps, and 3.67 where dropout asks for a clean pass of its own.
 #
 # **Three questions**
 #
