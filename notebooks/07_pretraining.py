@@ -342,7 +342,7 @@ pd.DataFrame({
 
 # %% [markdown]
 # The report guesses why it gained nothing: $s$ and $s'$ have nearly the same vector, so the new pairs say what the old ones said. That can be looked at. Below, the distance between
-# the vectors of $s$ and $s'$ for each way, beside the distance between two different sentences of the set. The translator is among them where this machine has one, or a table of what one said.
+# the vectors of $s$ and $s'$ for each way, beside the distance between two different sentences of the set. The translator is among them where this machine has one, or a table of its translations.
 # An ideal one stands first in any case: the sample's own grammar says every caption in other words (at mini and base scale: sentence pairs that people scored 5).
 
 # %%
@@ -377,14 +377,14 @@ axes.boxplot(list(found.values()), tick_labels=list(found), whis=(5, 95), showfl
 axes.set(ylabel="1 − cosine of the two vectors");
 
 # %% [markdown]
-# Two different captions lie far apart; the same one said otherwise lies close, not much farther off than one with a fifth of its words left out, and a swap hardly shows. Your pupil, at 200 steps, puts commas and
+# Two different captions lie far apart; the same one said otherwise lies close, a little farther off than one with a fifth of its words left out, and a swap hardly shows. Your pupil, at 200 steps, puts commas and
 # articles where words stood: that moves a caption as far as saying it otherwise, and says nothing, so far is not yet good. The tiny BERT's refills make sense and lie closer. The frozen Siamese head reads nothing but
 # such vectors: to it, $s'$ is $s$ with a little noise. An example helps when it is *new to the model*, and a translation that is any good is not. Where the encoder itself learns, or
 # reads both sentences together, words matter more than their mean; that is worth a run: `minbert train P4 --set train_encoder=true`.
 #
 # ## What you have shown
 #
-# BERT's blanks are two short functions; a small BERT goes from blind to sensible in a few hundred steps; further pre-training makes the task's text less surprising, and whether that helps its
+# BERT's blanks are two short functions; a small BERT goes from blind to the commonest words in two hundred steps, and to the right kind of word in four thousand; further pre-training makes the task's text less surprising, and whether that helps its
 # labels is a question for seeds and intervals; and more rows are not more data.
 #
 # **Three questions**
@@ -403,7 +403,7 @@ axes.set(ylabel="1 − cosine of the two vectors");
 # <details><summary>3. SerBERTus suspected that a large text of a similar kind would help SST. Film critics' sentences are such a text (system W-domain). What speaks for them, and what against?</summary>
 #
 # For: there are many more of them, so the same sentence comes by less often and is not learned by heart. Against: they are one step further from the sentences that are judged. `minbert sweep
-# W-domain --scale mini --seeds 0,1,2` answers it, and `minbert figures 07_1_against_steps` then draws it. The text you bring yourself, as nobody may hand it on with a course: without it the command says what to put where.
+# W-domain --scale mini --seeds 0,1,2` answers it, and `minbert figures 07_1_against_steps` then draws it. You bring the text yourself, for a course may not hand it on; without it the command says what to put where.
 # </details>
 #
 # **Next:** [08 · Sweeps](08_sweeps.ipynb): what the reports varied, one thing at a time.
