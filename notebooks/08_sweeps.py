@@ -262,7 +262,7 @@ explore(
 # ## The reports' sweeps, run again
 #
 # A row of the table of systems may be a sweep: `of_row` gives the runs that it stands for. Choose one of `pictures` and run it here, on few sentences and with one seed. (The diamonds are the
-# reports': another model on other sentences, no aim for these runs. S2 is missing, its hundred epochs take too long for this.)
+# reports': another model on other sentences, and no mark for these runs to reach. S2 is missing: its hundred epochs take too long here.)
 
 # %%
 chosen, seeds_of_it = "S4", (0,)
@@ -279,7 +279,7 @@ figures.draw(pictures[chosen], scale=scale.name)
 
 # %% [markdown]
 # How much of this line is the setting, and how much the seed? At tiny scale S4 falls by nine points to the right, and three epochs are too few for so much dropout. To the left it moves by three and
-# a half, not much more than seeds did above. Make it `seeds_of_it = (0, 1, 2)` and see what stays.
+# a half, about as much as seeds did above. Make it `seeds_of_it = (0, 1, 2)` and see what stays.
 #
 # From here on every picture has the reports' published points (diamonds, BERT-base) and recorded runs of the mini scale (dots, the model that the caption names). Where
 # runs are not recorded yet, the picture says which command makes them. (A letter names the report: S SerBERTus, M SMARTCS, B SBRRT, E EKJ, P the Siamese one.)
