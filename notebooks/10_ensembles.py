@@ -379,7 +379,7 @@ pd.DataFrame({
 # this run gets better with every epoch (squared error .70, .65, .63, .60), and a mean with what it knew earlier takes it back, to .61 with one earlier epoch and .63 with all. It pays where training no longer gets better and only
 # wanders about in its valley; a rate that falls to zero, like ours, brings it to rest there by itself. And the average of three seeds' predictions (.61) is better than its members' mean, as it must be, but the first of them alone has .60:
 # nobody can choose that one beforehand.
-# From a terminal: `minbert train NAME --out FOLDER --keep-epochs`, then `minbert ensemble FOLDER/epoch-3 FOLDER/epoch-4 --average MEAN`; seeds go by the same command.
+# From a terminal: `minbert train NAME --out FOLDER --keep-epochs`, then `minbert ensemble FOLDER/epoch-2 FOLDER/epoch-3 --average MEAN`; the same command averages two seeds' folders.
 #
 # ## One student of many teachers
 #
