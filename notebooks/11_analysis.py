@@ -188,7 +188,7 @@ pd.Series(
 
 # %%
 def place(one):
-    """In the lists: the run of above, this scale's, and first those with the most to see."""
+    """Its place in the list: the run from above, then this scale's, those with most to see first."""
     here = one["config"]["scale"] == scale.name
     return one["key"] != multi["key"], not here, -len(views.scored_on(one))
 
