@@ -107,6 +107,7 @@ def _built(answer, wide, width, outputs, layers, activation, dropout):
     """Her head with weights of ours in its linear layers; → (head, [(W, b), …])."""
     module = answer(wide, width, outputs, layers, activation, dropout)
     linear = [part for part in module.modules() if isinstance(part, nn.Linear)]
+    linear.sort(key=lambda part: (part.in_features != wide, part.out_features == outputs))  # she may make the last one first
     widths = [wide, *[width] * layers, outputs]
     where, count = f"with layers={layers}", sum(p.numel() for p in module.parameters())
     if len(linear) != layers + 1:

@@ -61,9 +61,13 @@ WRONG = [
     ("with KeyError: 'tanh'", but((', "tanh": nn.Tanh', ""))),
 ]
 
+HIDDEN = "        self.hidden = nn.ModuleList(nn.Linear(width if n else width_in, width) for n in range(layers))\n"
+LAST = "        self.last = nn.Linear(width if layers else width_in, outputs)\n"
+
 RIGHT = [
     BASE,
     LOOP,
+    loop((HIDDEN + LAST, LAST + HIDDEN)),
     '''
 class Head(nn.Sequential):
     def __init__(self, width_in, width, outputs, layers=0, activation="gelu", dropout=0.1):
