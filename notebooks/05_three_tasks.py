@@ -450,7 +450,7 @@ figures.draw("05_4_siamese")
 figures.draw("05_5_siamese_alone")
 
 # %% [markdown]
-# ![The Siamese report's six steps, own runs, a panel for each task](../figures/05_4_siamese.png)
+# ![The Siamese report's six systems, P1 to P6, own runs, a panel for each task](../figures/05_4_siamese.png)
 # ![The gain of each step of the Siamese report by itself](../figures/05_5_siamese_alone.png)
 #
 # At tiny scale (one seed; the published numbers are in the table above) SST lies on a line until the shaded column, as in the report. STS has one step that counts, $|u-v|$: from nothing

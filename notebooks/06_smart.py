@@ -468,7 +468,7 @@ figures.draw("06_3_weight")
 # Does any λ leave the spread of the seeds at λ = 0? None up to 3 (.445 to .447; .447 without). From 10 on the score falls: one point at 10, four at 30, six at 100. The crosses are one run each on all of SST: λ = 1 on top by less than one run's interval,
 # 10 no worse than none, and 100 six points below. So "1 to 10 is good" holds in the sense that it does little harm.
 #
-# SerBERTus's second point, that large weights need more epochs, these runs cannot show. On a quarter of SST nearly every run is best in its third and last epoch (right panel), but those with λ = 0 no less than those with λ = 100: that tells of three epochs on few
+# SerBERTus' second point, that large weights need more epochs, these runs cannot show. On a quarter of SST nearly every run is best in its third and last epoch (right panel), but those with λ = 0 no less than those with λ = 100: that tells of three epochs on few
 # sentences, not of λ. On all of SST λ = 0 and .1 are best in the third epoch and 1, 10 and 100 in the second: if anything, the other way round. And in all of them the learning rate has fallen to 0 by the end of the third, so that later epochs were not there to
 # be better. SerBERTus gave λ = 100 its 44. Whoever wants to know must train at every λ until dev stops rising.
 #
