@@ -60,12 +60,12 @@ def test_a_scales_shape_is_that_of_its_weights(real_home, folder, scale):
     assert vars(cost.shape(scale)) == vars(there)
 
 
-@pytest.mark.parametrize("way", price.WAYS)
-def test_penalties_cost_what_is_measured_beside_their_count(way):
-    smart, bregman, units = price.WAYS[way]
+@pytest.mark.parametrize("dropout, way", [(dropout, way) for dropout in (False, True) for way in price.ways(dropout)])
+def test_penalties_cost_what_is_measured_beside_their_count(dropout, way):
+    smart, bregman, units = price.ways(dropout)[way]
     options, weight = smart or {}, {"sst": 1.0} if bregman is not None else 0.0
-    assert 3 * cost.penalties("sst", float(smart is not None), options, weight) == pytest.approx(units)
-    assert cost.penalties("qqp", {"sst": float(smart is not None)}, options, weight) == 1
+    assert 3 * cost.penalties("sst", float(smart is not None), options, weight, dropout) == pytest.approx(units)
+    assert cost.penalties("qqp", {"sst": float(smart is not None)}, options, weight, dropout) == 1
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,8 @@ def test_smarts_steps_and_share_count(empty_home, monkeypatch):
     plain = fake(system("C2", "mini"), records.own_folder())
     longest = max(plain["seconds"], plain["wall_seconds"])
     asked = lambda **options: planning.plan([system("C2", "mini", 1, smart=1.0, smart_options=options)])["seconds"] / longest
-    assert asked() == pytest.approx(8 / 3) and asked(steps=3) == pytest.approx(4) and asked(share=0.25) == pytest.approx(17 / 12)
+    assert asked() == pytest.approx(11 / 3) and asked(steps=3) == pytest.approx(5) and asked(share=0.25) == pytest.approx(5 / 3)
+    assert asked(dropout="same") == pytest.approx(8 / 3)  # as in a model that has none
     three = fake(system("C2", "mini", smart=5.0, smart_options={"steps": 3}), records.own_folder())
     assert asked(steps=3) * longest == pytest.approx(max(three["seconds"], three["wall_seconds"]))
     only = system("S12", "mini", smart={"sts": 1.0})

@@ -64,13 +64,18 @@ def passes(config):
     return own + beside
 
 
-def penalties(task, smart, smart_options, bregman):
-    """A training step of this task with its penalties, in plain ones: those are 3 forward passes; learn/smart.py counts SMART's."""
-    added = 1.0 if of_task(bregman, task) else 0.0
+def penalties(task, smart, smart_options, bregman, dropout=False):
+    """A training step of this task with its penalties, in plain ones: those are 3 forward passes; learn/smart.py counts SMART's.
+
+    In a model with `dropout` the side that they compare with is a pass more, 3, of which one serves both.
+    """
+    added, clean = (1.0, 3.0) if of_task(bregman, task) else (0.0, 0.0)
     if of_task(smart, task):
         ascent = {"pass": 2 * smart_options.get("steps", 1), "clean": 1, "random": 0}
-        added += smart_options.get("share", 1.0) * (ascent[smart_options.get("direction", "pass")] + 3)
-    return 1 + FORWARD * added
+        share = smart_options.get("share", 1.0)
+        added += share * (ascent[smart_options.get("direction", "pass")] + 3)
+        clean = max(clean, 0.0 if smart_options.get("dropout") else 3 * share)
+    return 1 + FORWARD * (added + clean * dropout)
 
 
 def read_in_an_epoch(config, sizes, epoch=1):

@@ -5,6 +5,7 @@ a step (`cost.penalties`); the nearer the record, the less arithmetic. Pre-train
 is not made yet. What no record speaks for has no estimate, and the plan says so.
 """
 
+from ..model.multitask import of_task
 from . import cost, pretraining, records
 
 
@@ -44,7 +45,13 @@ def _distance(settings, record):
 def _paces(config):
     """{task: how many plain steps one of its steps takes}."""
     chosen = {name: config[name] for name in ("smart", "smart_options", "bregman")}
-    return {task: cost.penalties(task, **chosen) for task in config["tasks"]}
+    return {task: cost.penalties(task, **chosen, dropout=_drops(config)) for task in config["tasks"]}
+
+
+def _drops(config):
+    """Has its model any dropout? None is the checkpoint's own rate, and that is above 0."""
+    rates = [config["hidden_dropout"], config["attention_dropout"]]
+    return any(rate != 0 for rate in (*rates, *(of_task(config["head_dropout"], task, 0.1) for task in config["tasks"])))
 
 
 def _work(config, record):
