@@ -73,7 +73,7 @@ def test_the_table_of_ways_counts_each_model_once(invented):
         assert rows["best per task"][task] == max(team.pool.score([i]) for i in range(len(team.pool.runs)))
         assert rows["ensemble"][task] == team.pool.score(team.ensemble.chosen) >= rows["best per task"][task]
         assert rows["ensemble, cross-validated"][task] == team.honest.honest
-    assert not members.lacking(rows)
+    assert not members.lacking(rows, "mini")
     parts = rows["ensemble"]
     assert parts["mean_norm"] == pytest.approx((parts["sst"] + parts["qqp"] + (parts["sts"] + 1) / 2) / 3)
 
@@ -93,8 +93,8 @@ def test_a_single_model_is_one_encoder_for_all_tasks_whatever_scores_higher(tmp_
     assert rows["shared lower layers"]["sst"] == 0.7  # of CerBERTus' two
     teams = members.choose([run for run in known if run["key"] not in (one["key"], poor["key"])])
     assert "single model" not in members.ways(teams)
-    assert "`minbert train S10-multi` makes one" in members.lacking(members.ways(teams))
-    assert members.as_text(teams).endswith(members.lacking(members.ways(teams)))
+    lacking = members.lacking(members.ways(teams), "mini")
+    assert "`minbert train S10-multi --scale mini` makes one" in lacking and members.as_text(teams).endswith(lacking)
 
 
 def test_pretraining_that_members_share_costs_a_team_once(invented):

@@ -147,9 +147,10 @@ def ways(teams):
     return rows
 
 
-def lacking(rows):
+def lacking(rows, scale):
     """What to do where `ways` found no single model, or an empty string."""
-    return "" if SINGLE in rows else "No recorded run of all tasks is a single model: `minbert train S10-multi` makes one."
+    command = f"`minbert train S10-multi --scale {scale}`"
+    return "" if SINGLE in rows else f"No recorded run of all tasks is a single model: {command} makes one."
 
 
 def _way(scores, runs):
@@ -182,8 +183,11 @@ def as_text(teams):
     for name, row in table.items():
         cost = f"{row['models']:>10}{row['parameters'] / 1e6:>10.1f}{row['seconds'] / 60:>10.1f}"
         lines.append(f"{name:<28}" + "".join(f"{row[column]:>10.4f}" for column in columns) + cost)
-    lines += [lacking(table)] if lacking(table) else []
-    return "\n".join(lines)
+    return "\n".join([*lines, lacking(table, _scale(teams))]).rstrip()
+
+
+def _scale(teams):
+    return next(iter(teams.values())).runs[0]["config"]["scale"]
 
 
 def named(run):
@@ -196,7 +200,7 @@ def hand_in(teams, out, **options):
 
     `options`: how the teams were chosen, as `choose` took it (replacement, limit, folds).
     """
-    place = scale_of(next(iter(teams.values())).runs[0]["config"]["scale"]).data
+    place = scale_of(_scale(teams)).data
     paths = []
     for task, team in teams.items():
         stored = [records.predictions(run) for run in team.runs]
@@ -220,7 +224,7 @@ def hand_in(teams, out, **options):
 def described(teams, replacement=False, limit=None, folds=5):
     """What ensemble.json holds: who was chosen, from whom and how, what that gives, and the command that does it again."""
     table, runs = ways(teams), [run for team in teams.values() for run in team.pool.runs]
-    one, many, here = "ensemble, cross-validated", "ensemble", runs[0]["config"]["scale"]
+    one, many, here = "ensemble, cross-validated", "ensemble", _scale(teams)
     switches = ["--replacement"] * replacement + [f"--limit {limit}"] * (limit is not None) + [f"--folds {folds}"] * (folds != 5)
     switches += [f"--task {task}" for task in teams if len(teams) == 1]
     command = ["minbert ensemble", *dict.fromkeys(map(where, runs)), f"--scale {here}", *switches, "--out FOLDER"]

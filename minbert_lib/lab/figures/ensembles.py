@@ -248,7 +248,7 @@ def _own(scale):
         raise Missing(f"run `{command('S10-multi', scale)}`")
     teams = members.choose(known)
     rows = members.ways(teams)
-    return rows, f"{_told({task: team.pool for task, team in teams.items()})} {members.lacking(rows)}".rstrip()
+    return rows, f"{_told({task: team.pool for task, team in teams.items()})} {members.lacking(rows, scale)}".rstrip()
 
 
 def _published():
