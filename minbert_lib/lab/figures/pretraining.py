@@ -56,7 +56,9 @@ def _lines(axes, runs, task):
     axes.set_xscale("symlog", linthresh=min(filter(None, taken)))
     axes.set_xticks(taken, [f"{step:,}" for step in taken])
     axes.set_xticks([], minor=True)
-    axes.legend(fontsize=6.5)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.08 * (1 + len(ways)) * (high - low))  # room for the legend
+    axes.legend(fontsize=6.5, loc="upper right")
 
 
 def _settings(run):
