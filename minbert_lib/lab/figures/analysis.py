@@ -1,7 +1,7 @@
 """Figures of notebook 11: what a recorded run gets wrong. Counterparts of SMARTCS' Figures 4, 9, 10 and of SerBERTus'
 error analysis.
 
-Notable choices: each figure takes any record (`11_…` draws the first seed of the systems named in `RECORD_OF`), so
+Notable choices: each figure takes any record (`11_…` draws a first seed of the systems named in `RECORD_OF`), so
 that a learner can look at her own run through the same window. Confusion matrices show shares of the true class, with
 the counts written into them.
 """
@@ -25,13 +25,13 @@ RECORD_OF = {"sst": ("C2",), "qqp": THREE_TASKS, "sts": THREE_TASKS}
 
 
 def record_of(task, scale="mini"):
-    """The first seed of the first system that has runs of this task."""
-    for name in RECORD_OF[task]:
-        try:
-            return min(group(name, scale), key=lambda run: run["config"]["seed"])
-        except Missing:
-            continue
-    raise Missing(f"run `minbert train {RECORD_OF[task][-1]} --scale {scale}`")
+    """Of the named systems' first seeds the one that was scored on most rows of this task, then that learned from most, and longest."""
+    groups = [either(lambda name=name: group(name, scale))[0] for name in RECORD_OF[task]]
+    firsts = [min(runs, key=lambda run: run["config"]["seed"]) for runs in groups if runs]
+    if not firsts:
+        raise Missing(f"run `minbert train {RECORD_OF[task][-1]} --scale {scale}`")
+    rows = lambda run, part: run["data"][f"{part}/{task}"]["rows"]
+    return max(firsts, key=lambda run: (rows(run, "dev"), rows(run, "train"), run["config"]["epochs"]))
 
 
 def scored_on(record):
