@@ -105,7 +105,8 @@ def pool(task, known, least=LEAST):
         return None
     runs = groups[max(groups, key=lambda group: (group[0], len(groups[group])))]
     taught = [run["data"].get(f"train/{task}", {}).get("rows", 0) for run in runs]
-    runs = [run for run, rows in zip(runs, taught) if rows >= least * max(taught)]
+    plain = [rows for run, rows in zip(runs, taught) if task not in run["config"].get("augment", {})]  # augmented rows are copies
+    runs = [run for run, rows in zip(runs, taught) if rows >= least * max(plain or taught)]
     labels = facts(runs[0], task)["labels"]
     predictions = [records.predictions(run)["dev"][task] for run in runs]
     return Pool(task, runs, predictions, labels)
@@ -150,7 +151,7 @@ def ways(teams):
 def lacking(rows, scale):
     """What to do where `ways` found no single model, or an empty string."""
     command = f"`minbert train S10-multi --scale {scale}`"
-    return "" if SINGLE in rows else f"No recorded run of all tasks is a single model: {command} makes one."
+    return "" if SINGLE in rows else f"No candidate for all tasks is a single model: {command} makes one."
 
 
 def _way(scores, runs):

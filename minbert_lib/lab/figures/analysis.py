@@ -1,7 +1,7 @@
 """Figures of notebook 11: what a recorded run gets wrong. Counterparts of SMARTCS' Figures 4, 9, 10 and of SerBERTus'
 error analysis.
 
-Notable choices: each figure takes any record (`11_…` draws a first seed of the systems named in `RECORD_OF`), so
+Notable choices: each figure takes any record (`11_…` draws a run of the systems named in `RECORD_OF`), so
 that a learner can look at her own run through the same window. Confusion matrices show shares of the true class, with
 the counts written into them.
 """
@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from ...errors import MinbertError
 from ...learn.metrics import decide
 from ...text.tasks import TASKS
-from .. import analysis, facts, published
+from .. import analysis, facts, published, records
 from ..predict import command_of
 from ..stats import pearson
+from ..systems import system
 from . import Missing, style
-from .baseline import group
 from .vary import data_note, either, said
 
 CLASSES = {"sst": ("−−", "−", "0", "+", "++"), "qqp": ("no", "yes"), "cfimdb": ("negative", "positive")}
@@ -25,13 +25,15 @@ RECORD_OF = {"sst": ("C2",), "qqp": THREE_TASKS, "sts": THREE_TASKS}
 
 
 def record_of(task, scale="mini"):
-    """Of the named systems' first seeds the one that was scored on most rows of this task, then that learned from most, and longest."""
-    groups = [either(lambda name=name: group(name, scale))[0] for name in RECORD_OF[task]]
-    firsts = [min(runs, key=lambda run: run["config"]["seed"]) for runs in groups if runs]
-    if not firsts:
+    """Of the named systems' runs the one scored on most rows of this task; then: that learned from most, longest, just as its line says."""
+    known = records.load_all(scale=scale)
+    runs = [run for run in known if run["name"] in RECORD_OF[task] and f"train/{task}" in run.get("data", {})]
+    if not runs:
         raise Missing(f"run `minbert train {RECORD_OF[task][-1]} --scale {scale}`")
     rows = lambda run, part: run["data"][f"{part}/{task}"]["rows"]
-    return max(firsts, key=lambda run: (rows(run, "dev"), rows(run, "train"), run["config"]["epochs"]))
+    line = lambda run: records.rounded(system(run["name"], scale, run["config"]["seed"]).to_dict())
+    much = lambda run: (rows(run, "dev"), rows(run, "train"), run["config"]["epochs"], run["config"] == line(run))
+    return max(runs, key=lambda run: (*much(run), -run["config"]["seed"], run["key"]))
 
 
 def scored_on(record):

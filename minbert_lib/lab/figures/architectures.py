@@ -47,14 +47,14 @@ def rows_of(names, fields, least, scale=None):
 
 def sharing(scale=None):
     """S10: score against parameters and against seconds; SerBERTus' own beside."""
-    rows, scale = rows_of(tuple(SHARING), ("own_layers", "beside", "epochs"), 2, scale)
+    rows, scale = rows_of(tuple(SHARING), ("own_layers", "beside", "epochs"), 3, scale)
     figure = Figure(figsize=(style.WIDE, 3.5), layout="constrained")
     left, middle, right = figure.subplots(1, 3)
     every, colours = sum(rows.values(), []), dict(zip(SHARING, style.COLOURS))
     marks = dict(zip(sorted({run["config"]["epochs"] for run in every}), cycle("os^v")))
     for name, (epochs, mark) in product(rows, marks.items()):
         if mine := [run for run in rows[name] if run["config"]["epochs"] == epochs]:
-            label = f"{SHARING[name]} ({epochs} epochs)".replace("\n", " ")
+            label = f"{SHARING[name]} ({epochs} epoch{'s' * (epochs > 1)})".replace("\n", " ")
             for axes, fact, unit in ((left, "parameters", 1e6), (middle, "seconds", 60)):
                 x, y = [run[fact] / unit for run in mine], [of_task("mean")(run) for run in mine]
                 axes.plot(x, y, mark, color=colours[name], label=label)

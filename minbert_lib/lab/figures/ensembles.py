@@ -105,7 +105,9 @@ def optimism(scale=None, draws=12):
         axes.plot(size, values, "o", color=colour, alpha=0.25)
         axes.plot(sizes, mean(values), color=colour, label=label)
     axes.fill_between(sizes, mean(honest), mean(usual), color=style.ORANGE, alpha=0.12, lw=0)
-    axes.set(xlabel="candidates to choose from", ylabel=style.TASK_NAME["sst"], xticks=sizes, title="The choice flatters itself")
+    axes.set(xlabel="candidates to choose from", ylabel=style.TASK_NAME["sst"], xscale="log", title="The choice flatters itself")
+    axes.set_xticks(sizes, sizes)
+    axes.set_xticks([], minor=True)
     axes.legend(fontsize=8)
     style.caption(
         figure,

@@ -135,10 +135,12 @@ def _told(by_task, scale):
         for name, (first, *_) in ((name, groups) for name, groups in lists.items() if groups):
             settings.setdefault(f"{name}, {_setting(first, INGREDIENTS[name])}", []).append(task.upper())
             runs.append(first[0][0])
-    notes = dict.fromkeys(note for run in runs if (note := data_note([run])))
+    notes = dict.fromkeys(sentence for run in runs for sentence in data_note([run]).strip().replace(". ", ".\n").splitlines())
     lines = [f"{runs[0]['model']}. Dot: two runs of one seed, one switch apart; bar: 95 % interval of their mean, dev examples drawn "
              "anew; grey: means at other settings."]  # fmt: skip
-    lines.append(" ".join(f"{', '.join(tasks)}: {text}." for text, tasks in settings.items()) + "".join(notes))
+    lines.append(
+        " ".join(f"{', '.join(tasks)}: {text}." for text, tasks in settings.items()) + "".join(f" {note}" for note in notes)
+    )
     there = {name for lists in by_task.values() for name, groups in lists.items() if groups}
     if lacking := [f"{name}: {one.without}, {one.row}" for name, one in INGREDIENTS.items() if name not in there]:
         lines.append(f"No pair yet: run `{command('ROW', scale)}` for the two rows of {'; '.join(lacking)}.")

@@ -53,7 +53,8 @@ def told_of(runs):
     epochs = sorted({run["config"]["epochs"] for run in runs})
     rows = {task: runs[0]["data"][f"train/{task}"]["rows"] for task in runs[0]["config"]["tasks"]}
     data = ", ".join(f"{task.upper()} {count:,}" for task, count in rows.items() if task != "qqp")
-    many = f"{len(runs)} run{'s' * (len(runs) > 1)}, {seeds} seed{'s' * (seeds > 1)}, {' or '.join(map(str, epochs))} epochs; training rows: {data}."
+    many = f"{len(runs)} run{'s' * (len(runs) > 1)}, {seeds} seed{'s' * (seeds > 1)}"
+    many += f", {' or '.join(map(str, epochs))} epoch{'s' * (epochs != [1])}; training rows: {data}."
     return f"{runs[0]['model']}. {many}{data_note(runs)}"
 
 
