@@ -273,12 +273,12 @@ def plan(how, epoch, epoch_of):
 
 explore(
     plan, alt="The tasks of an epoch's updates, and how often each task's data are read.",
-    how=["annealed", "sqrt", "proportional", "shuffled", "largest_first", "round_robin", "together"],
+    how=["round_robin", "together", "largest_first", "shuffled", "proportional", "sqrt", "annealed"],
     epoch=(1, 10, 1), epoch_of=["the fewest", "sst", "qqp"],
 )
 
 # %% [markdown]
-# ![The first of ten annealed epochs, an update a mark: most are of QQP, and each task is read about once](../figures/widgets/05_plan.png)
+# ![An epoch of round robin, an update a mark: the three tasks in turn, six rounds; STS is read once, SST .75 times, QQP .15 times](../figures/widgets/05_plan.png)
 #
 # **And how much is really read?** Nothing is so easily miscounted. The table counts examples of *your* data, in one epoch of six systems; `1.00` is everything once.
 # (S12 shuffles; W-sqrt and W-annealed draw; E2 goes together for as long as SST lasts; B3 and M1 take turns, for as long as STS and QQP last. `minbert systems` explains every name.)

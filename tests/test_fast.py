@@ -178,10 +178,14 @@ def test_an_epoch_of_each_task_is_timed_on_this_device(tmp_path, monkeypatch):
 
 
 def test_the_count_of_memory_is_above_what_recorded_runs_took():
-    """Every committed run of MiniLM on a CPU, whole batches: its peak stayed below what `--max-memory` would have asked for."""
+    """Every committed run of MiniLM on a CPU, whole batches: its peak stayed below what `--max-memory` would have asked for.
+
+    But for those with further pre-training: their peak is that of the pre-training, whose batches `--max-memory` leaves whole.
+    """
     if not (scale("mini").weights / "config.json").is_file():
         pytest.skip("MiniLM's weights are not here: set MINBERT_HOME")
     runs = [r for r in records.load_all([REPO / "data/runs"], "mini") if r.get("peak_memory_mb") and "threads" in r["device"]]
+    runs = [r for r in runs if not r["config"].get("pretrain")]
     assert len(runs) > 10
     for run in runs:
         config = RunConfig.from_dict(run["config"])

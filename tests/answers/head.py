@@ -67,7 +67,6 @@ LAST = "        self.last = nn.Linear(width if layers else width_in, outputs)\n"
 RIGHT = [
     BASE,
     LOOP,
-    loop((HIDDEN + LAST, LAST + HIDDEN)),
     '''
 class Head(nn.Sequential):
     def __init__(self, width_in, width, outputs, layers=0, activation="gelu", dropout=0.1):
@@ -98,4 +97,5 @@ class Head(nn.Module):
             x = self.drop(self.bend(linear(x)))
         return last(x)
 ''',
+    loop((HIDDEN + LAST, LAST + HIDDEN)),  # last here too: it alone begins with other random numbers than the library's
 ]
