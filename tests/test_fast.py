@@ -188,7 +188,8 @@ def test_the_count_of_memory_is_above_what_recorded_runs_took():
     runs = [r for r in runs if not r["config"].get("pretrain")]
     assert len(runs) > 10
     for run in runs:
-        config = RunConfig.from_dict(run["config"])
+        # a start of her own lies on one machine only, and is of MiniLM's shape
+        config = RunConfig.from_dict({**run["config"], "start": ""})
         fixed, each = memory.needed(config)
         rows = max(config.batch_size.values()) if isinstance(config.batch_size, dict) else config.batch_size
         assert run["peak_memory_mb"] < fixed + each * rows, (run["name"], run["key"])
