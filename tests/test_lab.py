@@ -418,7 +418,7 @@ def test_another_programs_run_is_no_run_of_ours():
 
 def test_a_plan_counts_before_anything_starts():
     configs = sweep.grid("C2", {"lr": [1e-4]}, seeds=(0, 1), **SMALL)
-    run(configs[0], progress=False)
+    run(configs[0], out=records.own_folder() / "mine", progress=False)  # a folder among the records' is no scale's
     facts = sweep.plan(configs)
     assert (facts["runs"], facts["recorded"], facts["to_do"]) == (2, 1, 1) and facts["seconds"] > 0
     assert "2 runs, 1 of them recorded" in sweep.plan_text(configs)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import MinbertError
 from ..files import MAX_UNPACKED, sha256, write_atomic
-from ..home import home, repo, scale
+from ..home import SCALES, home, repo, scale
 from ..text.tasks import TASKS
 
 VERSION = 1
@@ -132,10 +132,13 @@ def ground(record):
 
 
 def load_all(where=None, scale=None, name=None):
-    """Every record, in a fixed order, each once: another program's run of the same settings has a name of its own."""
+    """Every record, in a fixed order, each once: another program's run of the same settings has a name of its own.
+
+    Folders that are no scale's are left alone: she may have sent `--out` there.
+    """
     seen = {}
     for folder in where or folders():
-        for path in sorted(Path(folder).glob(f"{scale or '*'}/*.json")):
+        for path in sorted(path for one in ([scale] if scale else SCALES) for path in Path(folder).glob(f"{one}/*.json")):
             record = load(path)
             if name is None or record["name"] == name:
                 seen.setdefault((record["name"], record["key"]), record)
