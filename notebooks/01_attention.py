@@ -165,9 +165,10 @@ explore(
 # %% [markdown]
 # ## Your turn: multi-head attention
 #
-# Write the `forward`. The three projections are made for you; they are called as in every BERT checkpoint. `hidden` is `(B, L, D)`, `mask` is
-# `(B, L)` with `True` for real tokens, or `None`. `queries` is what the rest of the library needs to ask for [CLS] alone: where it is given,
-# queries come from it and keys and values from `hidden`.
+# Write the `forward`. The three projections are made for you; they are called as in every BERT checkpoint. `hidden` is `(B, L, D)`, `mask` is `(B, L)` with
+# `True` for real tokens, or `None`. `queries` is what the rest of the library needs to ask for [CLS] alone: where it is given, queries come from it and keys
+# and values from `hidden`. The result is `(B, L, D)`, or `(B, Lq, D)` where `queries` is `(B, Lq, D)`. The linear map that follows the heads belongs to the
+# layer (notebook 02).
 #
 # Difficulty ●●●○○ · 30 minutes.
 

@@ -134,9 +134,9 @@ BertEmbeddings = check("BertEmbeddings")
 # $$a = \mathrm{LayerNorm}(hidden + W\,\mathrm{attention}(hidden)),\qquad out = \mathrm{LayerNorm}(a + W_2\,\mathrm{gelu}(W_1 a))$$
 #
 # $W$, $W_1$, $W_2$ are linear layers with bias. Both halves end alike, so the library has a module for it: `AddNorm(x, residual)` is
-# `LayerNorm(dropout(dense(x)) + residual)`, where `dense` is its own linear layer. The names below are those of every BERT checkpoint; that is why
-# some parts sit in small dictionaries. `hidden` is `(B, L, D)`, `mask` is `(B, L)` or `None`. `first_only` allows the last layer to work on `[CLS]` alone;
-# you may ignore it.
+# `LayerNorm(dropout(dense(x)) + residual)`, where `dense` is its own linear layer. The names below are those of every BERT checkpoint; that is why some parts
+# sit in small dictionaries and are reached by key: `self.attention["self"](hidden, mask)`, `self.intermediate["dense"](…)`. `hidden` is `(B, L, D)`, `mask`
+# is `(B, L)` or `None`. `first_only` allows the last layer to work on `[CLS]` alone; you may ignore it.
 #
 # Difficulty ●●●○○ · 30 minutes.
 
@@ -346,12 +346,14 @@ layer_probe(probes.layer_scores(scale.name, bert=bert))
 # %% [markdown]
 # ![Dev accuracy of a linear probe after each layer, for the tiny model and for MiniLM.](../figures/02_1_layer_probe.png)
 #
-# After the embeddings `[CLS]` is the same vector for every sentence, so its probe can only name the commonest class. Attention then carries news to it, layer by layer, and its curve
-# rises until layer 3. (The last step down is one sentence of 400: nothing.) The mean over the words at layer 0 is a word count, squeezed into $D$ numbers.
+# After the embeddings `[CLS]` is the same vector for every sentence, so its probe can only name the commonest class. Attention then carries news to it, layer
+# by layer, and its curve rises until layer 3. (The last step down is one sentence of 400: nothing.) The mean over the words at layer 0 is a word count,
+# squeezed into $D$ numbers.
 #
-# At tiny scale no layer gets beyond counting words. Think about what the model was asked in pre-training: to fill gaps, and how two sentences are related; never whether one is praise. *Thrilling* and *dreary* fit the same gap, so telling them
-# apart was never the point. Notebook 04 asks the right question, and the same model gets far beyond. MiniLM on real sentences read a great deal more: there every layer's mean does better than counting
-# words, the middle ones best, and so does `[CLS]` from layer 1 on.
+# At tiny scale no layer gets beyond counting words. Think about what the model was asked in pre-training: to fill gaps, and how two sentences are related;
+# never whether one is praise. *Thrilling* and *dreary* fit the same gap, so telling them apart was never the point. Notebook 04 asks the right question, and
+# the same model gets far beyond. MiniLM on real sentences read a great deal more: there every layer's mean does better than counting words, the middle ones
+# best, and so does `[CLS]` from layer 1 on.
 #
 # ## What you have shown
 #
@@ -360,9 +362,9 @@ layer_probe(probes.layer_scores(scale.name, bert=bert))
 #
 # **Three questions**
 #
-# <details><summary>1. After the embeddings, layer 0, the [CLS] vector is the same for every sentence. What does its probe do there?</summary>
-#
-# It can only say the commonest class: `[CLS]` is always the same word at the same place. It learns about the sentence through attention, from layer 1 on.
+# <details><summary>1. At layer 0 no word has looked at another yet. Why does the *mean* over the words tell something about the sentence there all the same?</summary>
+# 
+# It is a sum over the words, so a linear model of it counts words, if only through $D$ numbers for each piece: that is why it stays below real counts.
 # </details>
 #
 # <details><summary>2. Why does each half of a layer add what came in?</summary>

@@ -110,10 +110,10 @@ ratio = max(felt) / min(felt)
 print(f"largest / smallest typical gradient, without the keys' biases: {ratio:,.0f}")
 
 # %% [markdown]
-# The head and the embeddings feel the loss most; within each layer LayerNorm's numbers feel it several times as much as the matrices.
-# And far below there is one point for each layer: the biases of the keys. Adding the same number to all scores of a query changes nothing after the
-# softmax, so these weights do not matter at all; their gradient is 0, and what we see is rounding. An optimiser that makes every step the same length
-# would walk after this noise. Remember it when $eps$ comes up.
+# The head and the embeddings feel the loss most; within each layer LayerNorm's numbers feel it several times as much as the matrices. And far below there is
+# one point for each layer: the biases of the keys. A key's bias $b$ turns a score $q·k$ into $q·k + q·b$, and $q·b$ is the same for all keys. Adding the same
+# number to all scores of a query changes nothing after the softmax, so these weights do not matter at all; their gradient is 0, and what we see is rounding.
+# An optimiser that makes every step the same length would walk after this noise. Remember it when $eps$ comes up.
 #
 # ## Two running means
 #
@@ -121,13 +121,13 @@ print(f"largest / smallest typical gradient, without the keys' biases: {ratio:,.
 #
 # $$m \leftarrow \beta_1 m + (1-\beta_1)\,g, \qquad v \leftarrow \beta_2 v + (1-\beta_2)\,g^2.$$
 #
-# $m$ is a mean of the last gradients, of about $1/(1-\beta_1)$ of them; $v$ is one of their squares, so $\sqrt v$ is their typical size. The step is
+# $m$ is a mean over about the last $1/(1-\beta_1)$ gradients; $v$ is such a mean of their squares, over about $1/(1-\beta_2)$, so $\sqrt v$ is their typical size. The step is
 # $lr \cdot m / (\sqrt v + eps)$: divided by its own typical size, a gradient of any size makes a step of about $lr$. The small number $eps$ keeps us from dividing
 # by nothing, and keeps weights whose gradient is mere rounding from walking.
 #
-# Both start at zero, and so they are too small at first. At step $t$ the weights in a mean add up to $1-\beta^t$ only; dividing by that mends it. For $m$ and $\sqrt v$
-# together this *bias correction* multiplies the step by $\sqrt{1-\beta_2^t}\,/\,(1-\beta_1^t)$. Does it make the first steps longer, or
-# shorter? Guess before you look: the gradient below is 1 at every step, so a step of exactly $lr$ would be right.
+# Both start at zero, and so they are too small at first. At step $t$ the shares with which the gradients enter such a mean add up to only $1-\beta^t$;
+# dividing by that mends it. For $m$ and $\sqrt v$ together this *bias correction* multiplies the step by $\sqrt{1-\beta_2^t}\,/\,(1-\beta_1^t)$. Does it make
+# the first steps longer, or shorter? Guess before you look: the gradient below is 1 at every step, so a step of exactly $lr$ would be right.
 
 # %%
 def first_steps(beta1, beta2):
@@ -230,8 +230,11 @@ explore(
 # %% [markdown]
 # ![The path of AdamW in a valley with the usual settings: it goes straight for the middle, overshoots, and comes back.](../figures/03_1_a_walk.png)
 #
-# In the valley the first steps go at 45°: both weights move by the same amount, though one gradient is twenty times the other. In the slanting valley
-# that no longer helps, because AdamW has a rate for each *weight*, not for each *direction*.
+# In the valley the first steps go at 45°: both weights move by the same amount, though one gradient is twenty times the other. In the slanting valley that no
+# longer helps, because AdamW has a rate for each *weight*, not for each *direction*.  And the four questions: the overshoot grows with β₁, for the walk keeps
+# going where the gradients of the last steps pointed. Without correction the first step is $0.1/\sqrt{0.001} = 3.2$ times too long. With noise it is β₁ that
+# smooths; a β₂ of 0 below a β₁ of .9 makes it wild, since each step is divided by the last gradient alone, however small. Decay draws towards 0: in the
+# valley that is the lowest point anyway, in the two hollows the walk ends between its hollow and 0.
 #
 # ## Decoupled, or not?
 #
@@ -300,7 +303,7 @@ for words, settings, size in (
 # %% [markdown]
 # Where they define the same thing they agree to rounding. The order of decay (PyTorch decays first, the course last) is a matter of $lr^2 \cdot weight\_decay$ a step: nobody will
 # ever see it. The place of eps is another matter when gradients are small. PyTorch corrects $\sqrt v$ before it adds eps; the course adds eps to the
-# uncorrected one, which at $t = 1$ is smaller by $\sqrt{1 - \beta_2} = 0.0316$. So the course's eps is $1/0.0316 = 31.6$ times as large in effect at the
+# uncorrected one, which at $t = 1$ is only $\sqrt{1 - \beta_2} = 0.0316$ times as large. So the course's eps is $1/0.0316 = 31.6$ times as large in effect at the
 # first step, and the difference wears off over some three thousand.
 
 # %%

@@ -63,9 +63,10 @@ AdamW = yours("AdamW")
 # %% [markdown]
 # ## A head on a vector
 #
-# BERT gives one vector of width $D$ for each token. The one of `[CLS]` stands for the whole sentence: during pre-training nothing else was asked of that
-# place. A *head* turns it into five numbers, one for each class of SST, by dropout and a linear layer. The loss is cross-entropy: minus the logarithm of the
-# probability that the softmax of these numbers gives to the right class.
+# BERT gives one vector of width $D$ for each token. The one of `[CLS]` stands for the whole sentence: in BERT's own pre-training nothing else was asked of
+# that place. (MiniLM's last training asked the mean over the words instead; fine-tuning turns `[CLS]` to this use.) A *head* turns it into five numbers, one
+# for each class of SST, by dropout and a linear layer. The loss is cross-entropy: minus the logarithm of the probability that the softmax of these numbers
+# gives to the right class.
 #
 # ## Your turn: dropout
 #
@@ -168,13 +169,14 @@ axes.set(
 axes.legend(ncols=3, fontsize=7.5);
 
 # %% [markdown]
-# Without dropout the head learns the 300 sentences by heart: train loss goes down and down, dev loss turns and climbs, because the head grows ever surer of what was an accident. With
-# dropout both stay where they are. Its train loss is higher: that is the price, and it is worth paying.
+# Without dropout the head learns the 300 sentences by heart: train loss goes down and down, dev loss turns and climbs, because the head grows ever surer of
+# what was an accident. With dropout the dev loss hardly climbs. The train loss ends higher: that is the price, and it is worth paying.
 #
 # ## Frozen or fine-tuned?
 #
-# Now all of SST's train set, in the two ways of the course: **C1** trains the head alone for ten epochs, **C2** lets the gradient run down through every layer for three (at tiny scale eight, with longer steps, because there are only 2,000 sentences).
-# `run` takes a `RunConfig`, the full list of switches, and gives back a *record*: settings, curves, scores. A run that is already recorded is not run again.
+# Now all of SST's train set, in the two ways of the course: **C1** trains the head alone for ten epochs, **C2** lets the gradient run down through every
+# layer for three (at tiny scale eight, at twice the usual rate, because there are only 2,000 sentences). `run` takes a `RunConfig`, the full list of
+# switches, and gives back a *record*: settings, curves, scores. A run that is already recorded is not run again.
 
 # %%
 names = ("C1", "C2", "C3-frozen", "C3")
@@ -210,8 +212,9 @@ def curves(runs, task):
 curves(made_runs, "sst")
 
 # %% [markdown]
-# At tiny scale the frozen probe reaches about .35, less than counting words (.60): `[CLS]` was never asked about praise and blame. Fine-tuned, the same encoder gets far above both. What
-# was missing was not knowledge of the language but the question.
+# At tiny scale the head on the frozen encoder reaches about .35. (Ridge regression, in notebook 02, got .43 out of the same vectors: ten epochs of small
+# steps stop short of the best cut.) Either is far below counting words (.60): `[CLS]` was never asked about praise and blame. Fine-tuned, the same encoder
+# gets far above both. What was missing was not knowledge of the language but the question.
 #
 # The same on real sentences, MiniLM on all of SST, several seeds:
 
@@ -226,7 +229,7 @@ figures.draw("04_1_learning_curves")
 #
 # ## With your own parts
 #
-# These runs used the library's attention and its AdamW. Now *yours*, where they have passed; with blank answers this cell says so and trains with the library's.
+# These runs used the library's attention and its AdamW. Now *yours*, where they have passed; with blank answers this cell says so and shows the library's run again.
 
 # %%
 parts = {
@@ -240,8 +243,9 @@ of_you, of_library = (record["scores"]["sst"] for record in (by_you, made_runs["
 print(f"dev accuracy {of_you:.4f}; the library's {of_library:.4f}")
 
 # %% [markdown]
-# The two need not agree in the last digit. The library's fast forms add up in another order, and rounding grows over hundreds of steps; and where your attention has no dropout
-# argument it runs without attention dropout. A difference beyond the interval of one run would be a reason to look.
+# The two need not agree. Your embeddings drop with PyTorch's `nn.Dropout`, the library's with a faster one that draws its random numbers otherwise: other
+# numbers are dropped, as with another seed. And the library's fast forms add up in another order, so that rounding differs too. A difference beyond the
+# interval of one run would be a reason to look.
 #
 # ## A wrong learning rate
 #
@@ -270,8 +274,9 @@ axes.set(
 axes.legend(fontsize=7.5);
 
 # %% [markdown]
-# At a hundredth of the usual rate nothing has been learned when the run ends, and at a tenth too little; at thirty times the rate the loss jumps, then settles at the dotted line: the encoder is destroyed, and only
-# the frequency of the classes is left. Far too small and far too large look alike in the final score. The curve tells them apart.
+# At a hundredth of the usual rate nothing has been learned when the run ends, and at a tenth too little; at thirty times the rate the loss jumps, then
+# settles at the dotted line: the encoder is destroyed, and only the frequency of the classes is left. Far too small and far too large look alike in the final
+# score. The curve tells them apart.
 #
 # And MiniLM on the real sentences: how much does the rate matter there?
 
@@ -285,9 +290,9 @@ figures.draw("04_3_learning_rate")
 #
 # ## The kernel died. And now?
 #
-# A run that takes an evening will be interrupted. Every two minutes, and whenever you stop it, a run writes down *everything that changes*: weights, AdamW's two means and counts, the place in the
-# plan, the state of the random numbers, the curve so far. Then the same command goes on from there. Is it really the same run? We stop one in the middle, throw everything away,
-# and let a fresh one go on from the file.
+# A run that takes an evening will be interrupted. Every two minutes, and whenever you stop it, a run writes down *everything that changes*: weights, AdamW's
+# two means and counts, the place in the plan, the state of the random numbers, the curve so far. Then the same command goes on from there. Is it really the
+# same run? We stop one in the middle, throw everything away, and let a fresh one go on from the file.
 
 # %%
 class PowerCut(Exception):
@@ -331,9 +336,9 @@ made_runs |= {name: run(system(name, scale.name)) for name in names[2:]}
 curves({name: made_runs[name] for name in names[2:]}, "cfimdb")
 
 # %% [markdown]
-# At tiny scale the frozen encoder learns nothing: its dev curve stays about .5, and with 200 reviews to be judged by each point has an interval of ±7. Fine-tuned, the first two epochs
-# look just as hopeless; then it finds what the review comes to, and ends between .7 and .8. Eight hundred reviews are few. Had we stopped after two epochs, we would have
-# said that it cannot be learned. On the real reviews, below, it is much easier.
+# At tiny scale the head on the frozen encoder learns nothing useful: its dev curve stays about .5, and with 200 reviews to be judged by each point has an
+# interval of ±7. Fine-tuned, the first two epochs look just as hopeless; then it finds what the review comes to, and ends between .7 and .8. Eight hundred
+# reviews are few. Had we stopped after two epochs, we would have said that it cannot be learned. On the real reviews, below, it is much easier.
 #
 # ## Your turn: what is taken for what?
 #
@@ -371,8 +376,9 @@ for axes, (name, probabilities) in zip(panels, said.items()):
     axes.grid(False)
 
 # %% [markdown]
-# At tiny scale the frozen probe says 3 far too often and 4 hardly ever. Fine-tuned, four errors in ten are off by one class; half of all take a sentence for its mirror image, 1 for 3 or 4 for 0 (notebook 11
-# looks into that). Whether a film is a 3 or a 4 is often a matter of taste; whether it is a 0 or a 4 is not.
+# At tiny scale the frozen probe says 3 far too often and 4 hardly ever. Fine-tuned, four errors in ten are off by one class; half of all take a sentence for
+# its mirror image, 1 for 3 or 4 for 0 (notebook 11 looks into that). Whether a film is a 3 or a 4 is often a matter of taste; whether it is a 0 or a 4 is
+# not.
 #
 # And in words: the sentences that C2 got wrong while it was surest.
 
@@ -385,13 +391,16 @@ pd.DataFrame({
 })
 
 # %% [markdown]
-# In the sample data nearly all of these are off by one class, and the sentences are plain: they are among the 8 % whose labels were moved on purpose. A model's surest errors are the first place to look for wrong labels.
+# In the sample data nearly all of these are off by one class, and the sentences are plain: they are among the 8 % whose labels were moved on purpose. A
+# model's surest errors are the first place to look for wrong labels.
 #
 # ## Beside five reports
 #
-# C1 to C3 as recorded with MiniLM on the real data, every seed, beside what the reports print for BERT-base. The squares are Hugging Face's own classifier, trained from the same
-# weights by the same recipe (`python -m minbert_lib.lab.side_by_side C2 --scale mini`): is our training as good as everybody's? The bars say how far the mean could lie off because the dev set is
-# finite. The models differ: a gap between a dot and a diamond is a distance between a model of 23 million parameters and one of 110 million, not a verdict.
+# C1 to C3 as recorded with MiniLM on the real data, every seed, beside what the reports print for BERT-base. The squares are Hugging Face's own classifier,
+# trained from the same weights with the same rate, epochs and batch size, otherwise in the usual way: a pooler before the head, dropout in attention, random
+# batches (`python -m minbert_lib.lab.side_by_side C2 --scale mini`): is our training as good as everybody's? The bars say how far the mean could lie off
+# because the dev set is finite. The models differ: a gap between a dot and a diamond is a distance between a model of 23 million parameters and one of 110
+# million, not a verdict.
 
 # %%
 figures.draw("04_2_beside_published")
@@ -409,7 +418,8 @@ table = table[table["row"].isin(["C1", "C2", "C3"])][[
 table.round(3)
 
 # %% [markdown]
-# `setting` names what differs from the system's line in the table of systems, where only a changed one has been run here; `seeds` says how many runs speak for it.
+# Where a system was run here with changed settings only (C3's frozen head for 5 epochs in place of 10), `setting` says what was changed; `seeds` is the
+# number of runs behind a line.
 #
 # ## What you have shown
 #
@@ -421,7 +431,7 @@ table.round(3)
 # <details><summary>1. Why is the frozen head trained with a rate of 1e-3, and the whole of BERT-base with 1e-5?</summary>
 #
 # The head starts from random numbers and has a long way to go; nothing is lost by long steps. BERT's numbers are good already, and AdamW moves each of them by about the rate at
-# every step: at 1e-3 they would be worn away in a hundred steps.
+# every step: at 1e-3 they would be worn away in a hundred steps. (The tiny model bears 1e-3, as you saw: the smaller the model, the higher the rate that suits it.)
 # </details>
 #
 # <details><summary>2. Two systems score .490 and .500 on the 1,101 dev sentences of SST. What do you conclude?</summary>

@@ -9,8 +9,9 @@
 # %% [markdown]
 # # 06 · SMART
 #
-# Move every word of a sentence a hair's breadth. A good judge of films should not notice. A fine-tuned BERT often does: for three sentences in ten (MiniLM, below) there is a push of two parts
-# in a hundred that turns its answer over. SMART looks for that push in every step and makes the model pay for it. All five reports tried it. And at least some of them, it will turn out, ran something else.
+# Move every word of a sentence a hair's breadth. A good judge of films should not notice. A fine-tuned BERT often does: for three sentences in ten (MiniLM,
+# below) there is a push of two parts in a hundred that turns its answer over. SMART looks for that push in every step and makes the model pay for it. All
+# five reports tried it. And at least some of them, it will turn out, ran something else.
 #
 # **You will be able to** write the penalty and its search for the worst noise, see what it smooths, tell an attack from mere noise by two cosines, and find out what
 # each switch of a borrowed implementation costs.
@@ -61,13 +62,13 @@ torch.manual_seed(0);
 # %% [markdown]
 # ## The idea
 #
-# Let $x$ be what BERT's embedding layer gives for a sentence, a vector of width $d$ for each of its $L$ words, and $f(x)$ the outputs that the rest of the model makes of it.
+# Let $x$ be what BERT's embedding layer gives for a sentence, a vector of width $D$ for each of its $L$ words, and $f(x)$ the outputs that the rest of the model makes of it.
 # SMART (Jiang and others, 2020) adds noise $\delta$ to $x$, no entry of it larger than $\varepsilon$, and asks how far the outputs can be moved:
 #
 # $$ R = \frac1B \sum_{b=1}^{B} \max_{\|\delta_b\|_\infty \le \varepsilon} \ell\big(f(x_b + \delta_b),\, f(x_b)\big), \qquad \text{loss} = \text{task's loss} + \lambda R $$
 #
-# $\lambda$ is the weight of the penalty, $\ell$ the distance of two outputs: squared error for a score, and for classes the symmetric KL divergence. Note what is absent: the label. SMART
-# does not say what is right. It says: whatever you answer here, answer it next door too.
+# $\lambda$ is the weight of the penalty, $\ell$ the distance of two outputs: squared error for a score, and for classes the symmetric KL divergence. Note
+# what is absent: the label. SMART does not say what is right. It says: whatever you answer here, answer it next door too.
 #
 # ### Your turn: how far apart are two answers?
 #
@@ -91,8 +92,9 @@ symmetric_kl = check("symmetric_kl")
 # %% [markdown]
 # ### Your turn: the ascent step
 #
-# The largest $\ell$ in the ball is not known; one walks towards it. From noise drawn at random ($\sigma$ wide), $K$ times: take the gradient of $\ell$ by the noise, divide it by its
-# largest entry so that its size does not matter, go $\eta$ along it (`step_size`), and return to the ball $\Pi$: in the $\infty$-norm that is a clamp.
+# The largest $\ell$ in the ball is not known; one walks towards it. From noise drawn at random ($\sigma$ wide), $K$ times: take the gradient of $\ell$ by the
+# noise, divide it by its largest entry so that its size does not matter, go $\eta$ along it (`step_size`), and return to the ball $\Pi$: in the $\infty$-norm
+# that is a clamp.
 #
 # $$ noise \leftarrow \Pi_{\|\cdot\|_\infty \le radius}\left(noise + step\_size\,\frac{gradient}{\|gradient\|_\infty}\right) $$
 #
@@ -102,7 +104,7 @@ symmetric_kl = check("symmetric_kl")
 
 # %%
 def ascent_step(noise, gradient, step_size, radius):
-    """noise, gradient: (B, L, d) → the noise after a step up, back in the ball, (B, L, d)."""
+    """noise, gradient: (B, L, D) → the noise after a step up, back in the ball, (B, L, D)."""
     ...  # your code here
 
 
@@ -112,17 +114,19 @@ ascent_step = check("ascent_step")
 # %% [markdown]
 # ### Your turn: SMART itself
 #
-# With these two, SMART is ten lines. The noise starts small and random; $K$ times it is attached, taken through the model, and moved by your step; then $R$ compares once more, and the
-# task's loss and $\lambda R$ (`weight`) are one sum. Mind what is detached and what is not, for the two halves have opposite manners. The *search* asks for one gradient, the noise's own, and must
-# leave none on the weights: there, $x$ and the clean outputs are constants. Of the *last comparison* both sides learn, and only the point $\tilde x = x + \delta$ is held still.
-# And where does $\lambda$ stand?
+# With these two, SMART is ten lines. `model.embed` makes $x$, and `model.predict_from(x, batch)` is $f$. The noise starts small and random; $K$ times it is
+# attached (`noise.requires_grad_()`), taken through the model, and moved by your step in a ball of radius `eps`; then $R$ compares once more, and the task's
+# loss and $\lambda R$ (`weight`) are one sum. Mind what is detached and what is not, for the two halves have opposite manners. The *search* asks for one
+# gradient, the noise's own, and must leave none on the weights (so `torch.autograd.grad(distance, noise)`, for `backward()` would fill `.grad` everywhere):
+# there, $x$ and the clean outputs are constants. Of the *last comparison* both sides learn, and only the point $\tilde x = x + \delta$ is held still. And
+# where does $\lambda$ stand?
 #
 # Difficulty ●●●●○ · 30 minutes.
 
 # %%
 def smart_loss(model, batch, weight, eps, sigma, step_size, steps=1, seed=0):
     """→ the task's loss + weight · R, one number; the search is `steps` ascent steps long."""
-    x = model.embed(batch)  # (B, L, d)
+    x = model.embed(batch)  # (B, L, D)
     clean = model.predict_from(x, batch)  # (B, n)
     real = batch.attention_mask[..., None]  # padding stays where it is
     noise = sigma * real * torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))
@@ -147,8 +151,9 @@ print(f"loss {plain:.6f}; with R, by hand {by_hand:.6f}, the library's {library:
 # %% [markdown]
 # ## See it smooth
 #
-# **What does the penalty do to a decision?** A world of sentences of one word, a word being a point in the plane: then the embedding space can be drawn. The labels are noisy, so a network that
-# learns every one of them has to draw islands around them. The squares are the balls. Move $\varepsilon$ and $\lambda$; then try $K$.
+# **What does the penalty do to a decision?** A world of sentences of one word, a word being a point in the plane: then the embedding space can be drawn. The
+# labels are noisy, so a network that learns every one of them has to draw islands around them. The squares are the balls. Move $\varepsilon$ and $\lambda$;
+# then try $K$.
 
 # %%
 explore(
@@ -162,10 +167,11 @@ explore(
 # %% [markdown]
 # ![Left, without SMART: islands and tongues around single points, nearly all labels learned. Right, with it: one smooth line, a fifth of the labels not learned](../figures/06_1_two_features.png)
 #
-# Left, nearly all labels learned, by a landscape with islands and cliffs (*slope*: the mean steepness of the colour). Right, one line, and a fifth of the labels given up: the ones that
-# contradict their neighbours. That is the trade. $\varepsilon$ below .1 hardly smooths at this $\lambda$: a small ball sees little of the cliffs. $K$ makes next to no difference.
+# Left, nearly all labels learned, by a landscape with islands and cliffs (*slope*: the mean steepness of the colour). Right, one line, and a fifth of the
+# labels given up: the ones that contradict their neighbours. That is the trade. $\varepsilon$ below .1 hardly smooths at this $\lambda$: a small ball sees
+# little of the cliffs. $K$ makes next to no difference.
 #
-# ## A case: what everyone ran is not what the paper wrote
+# ## A case: what many ran is not what the paper wrote
 #
 # Here is what the reports ran, as far as they tell. They all follow the same paper, with $K = 1$ where they tell.
 #
@@ -177,8 +183,8 @@ explore(
 # | Siamese | .02 | not told | not told | not told | .003 on SST |
 # | EKJ | not told | not told | not told | not told | worse than without |
 #
-# A word vector here has entries of about 1. The noise has entries of a hundred-thousandth. Can anything come of that? SerBERTus' $\lambda = 100$ needed 44 epochs to converge, so *something* was strong.
-# Look at the weights again: .02 in one report and 100 in another. Something is odd.
+# A word vector here has entries of about 1. The noise has entries of a hundred-thousandth. Can anything come of that? With $\lambda = 100$ SerBERTus' dev
+# score was best only in epoch 44 of 45, so *something* was strong. Look at the weights again: .02 in one report and 100 in another. Something is odd.
 #
 # **Clue 1: the paper's own numbers.** $R$, on a model that has learned SST. Beside it: the largest entry of the noise; its size over that of $x$; its cosine with
 # the gradient that it should follow, and with the random numbers that it started from; and the share of predictions that it turned over.
@@ -201,10 +207,11 @@ case = {"paper, ε = 1e-5": clue(**PAPER_SMART)}
 show(case)
 
 # %% [markdown]
-# A true attack: it points along the gradient. And $R$ is so small that no weight of the table above makes anything of it: a task's loss is about 1. Whoever ran this with $\lambda = 5$ ran plain fine-tuning, slowly.
+# A true attack: it points along the gradient. And $R$ is so small that no weight of the table above makes anything of it: a task's loss is about 1. Whoever
+# ran this with $\lambda = 5$ ran plain fine-tuning, slowly.
 #
-# **Clue 2: the code that was borrowed.** SerBERTus names its source, EKJ fitted the paper's own program to three tasks, SMARTCS wrote its own, and the other two do not say. SerBERTus' package does what the paper's repository does in
-# place of the projection, token by token:
+# **Clue 2: the code that was borrowed.** SerBERTus names its source, EKJ fitted the paper's own program to three tasks, SMARTCS wrote its own, and the other
+# two do not say. SerBERTus' package does what the paper's repository does in place of the projection, token by token:
 #
 # $$ \delta \leftarrow \frac{\delta + \eta\, gradient}{\|\delta + \eta\, gradient\|_\infty + \varepsilon} $$
 #
@@ -218,7 +225,8 @@ show(case)
 # However small the noise was, it is divided by its own size: every word is pushed by about 1, a good part of its length. The radius has become a guard against
 # division by 0. That is why something was strong. But look at the cosines.
 #
-# **Clue 3: take the gradient away.** If the step is an attack, the same code without its ascent should find much less. A random corner of the paper's ball is the control for clue 1.
+# **Clue 3: take the gradient away.** If the step is an attack, the same code without its ascent should find much less. For the paper's form we take
+# a ball that can be felt, ε = σ = 1e-2 with η in proportion; its control is a random corner of that ball, nearly every entry at ±ε.
 
 # %%
 case["public code, no ascent"] = clue(**effect.options(effect.PUBLIC, ascent=False))
@@ -227,8 +235,9 @@ case["random corner, ε = 1e-2"] = clue(**effect.options(1e-2, ascent=False))
 show(case)
 
 # %% [markdown]
-# The public form without its gradient is the public form: the same $R$ to three digits. Its gradient is not divided by its own size, so $\eta \cdot gradient$ is nothing beside the start, and what is then blown up to size 1
-# is the random start. In the paper's form the gradient is worth hundreds of times the noise. (Why do small noises turn predictions at all? Five classes: somebody always sits near a border.)
+# The public form without its gradient is the public form: the same $R$ to three digits. Its gradient is not divided by its own size, so $\eta \cdot gradient$
+# is nothing beside the start, and what is then blown up to size 1 is the random start. In the paper's form the gradient is worth hundreds of times the noise.
+# (Why do small noises turn predictions at all? Five classes: somebody always sits near a border.)
 #
 # **The whole picture**, on MiniLM and real SST, for every ε between:
 
@@ -238,20 +247,21 @@ figures.draw("06_2_what_everyone_ran")
 # %% [markdown]
 # ![Four panels over ε and for the public code: R, cosines, predictions turned over, pull on the weights; with ascent and with random noise of the same size](../figures/06_2_what_everyone_ran.png)
 #
-# Top left: red over blue is what the ascent knows, a factor of 400 to 3,200. For the public code red *is* blue. Top right: the attack has a cosine of .68 with the gradient (not 1: the clamp cuts it) and .13 with its start; the public noise
-# .01 and .997. Bottom right is the one that matters for training: how long is $R$'s gradient on the weights, beside the task's own?
-# At $\varepsilon = 10^{-5}$ it is .0007 of it; at $10^{-2}$ it equals it; the public code stands at .56.
+# Top left: red over blue is what the ascent knows, a factor of 400 to 3,200. For the public code red *is* blue. Top right: the attack has a cosine of .68
+# with the gradient (not 1: the clamp cuts it) and .13 with its start; the public noise .01 and .997. Bottom right is the one that matters for training: how
+# long is $R$'s gradient on the weights, beside the task's own? At $\varepsilon = 10^{-5}$ it is .0007 of it; at $10^{-2}$ it equals it; the public code
+# stands at .56.
 #
 # **The verdict.** Three different things went by one name:
 #
-# | name | what it is | what its gradient does, at λ = 1 |
+# | name | what it is | how hard R pulls on the weights, at λ = 1 |
 # |---|---|---|
-# | the paper's algorithm with the paper's numbers | an attack too small to be felt | nothing: .0007 of the task's pull |
-# | the public code | random noise half as large as the words | pulls half as hard as the task (.56), in a random direction |
-# | the paper's algorithm with ε = σ = 1e-2, η = 1 | an attack that is felt | pulls as hard as the task, along the gradient |
+# | the paper's algorithm with the paper's numbers | an attack too small to be felt | not: .0007 of the task's gradient |
+# | the public code | noise half as large as the words, in a random direction | half as hard as the task: .56 of its gradient |
+# | the paper's algorithm with ε = σ = 1e-2, η = 1 | noise that is felt, along the gradient: an attack | as hard as the task |
 #
-# So "SMART with λ = 5" is no statement. Say ε, σ, η and the projection; or better, say $\|\lambda \nabla R\| / \|\nabla \text{task}\|$. If you want SMART, begin with ε = σ = 1e-2, η = 1, and λ near 1: there the penalty
-# pulls about as hard as the task. Which $\lambda$ would each form need for that?
+# So "SMART with λ = 5" is no statement. Say ε, σ, η and the projection; or better, say $\|\lambda \nabla R\| / \|\nabla \text{task}\|$. If you want SMART,
+# begin with ε = σ = 1e-2, η = 1, and λ near 1: there the penalty pulls about as hard as the task. Which $\lambda$ would each form need for that?
 
 # %%
 measured = effect.recorded("mini")
@@ -264,8 +274,8 @@ pd.Series(
 ).to_frame().T
 
 # %% [markdown]
-# **And is it worth it?** A penalty can be strong and useless. Dev scores of the forms side by side, every seed a dot; the grey band is the same model without SMART. To afford three seeds of everything, each run learned from a quarter
-# of SST, every fourth sentence of it.
+# **And is it worth it?** A penalty can be strong and useless. Dev scores of the forms side by side, every seed a dot; the grey band is the same model without
+# SMART. To afford three seeds of everything, each run learned from a quarter of SST, every fourth sentence of it.
 
 # %%
 figures.draw("06_4_forms")
@@ -273,21 +283,28 @@ figures.draw("06_4_forms")
 # %% [markdown]
 # ![SST dev accuracy of the paper's form at several sizes, random noise, and the public form, by weight](../figures/06_4_forms.png)
 #
-# Judge by the band: a form has gained something where its dots leave the band to the right, all of them. One dot that does is a seed. And compare each attack with the random noise below it: if the two are worth the same,
-# then it was the noise that helped, and it costs a quarter less.
+# Judge by the band: a form has gained something where its dots leave the band to the right, all of them. A single dot beyond it is a lucky seed. And compare
+# each attack with the random noise below it: if both gain as much, noise was enough, and random noise is cheaper, by a quarter without dropout and by a fifth
+# with it.
 #
-# **The case is closed, without a winner.** At λ = 1 no form leaves the band to the right. The paper's own numbers are plain fine-tuning: .446 against .447. The attack that is felt (ε = 1e-2) has .448, random noise of its size .446, the public code .445, and the same
-# code without its ascent .444: all of them within a half of what one seed differs from the next. So whatever the reports saw, it was not the search for the worst noise. Only too much is seen at once: ε = .1 costs four points, and at λ = 10 the felt attack loses two and the public
-# code one, while random noise of the same ε stays in the band. Our advice, then: leave SMART out until your own seeds say otherwise; if you try it, ε = σ = 1e-2, η = 1 and λ ≤ 1 does no harm, and random noise of the same size is the rival that it has to beat. What these runs cannot tell: a gain of half a point would need
-# twenty seeds of each at the least (notebook 08), and a larger model on more data may have more to smooth. And one caveat: the runs at ε = 1e-3 and 1e-2 were made before the library took noise below .05 to float32. In bfloat16 their ascent lost a part of its way (the
-# table of precision below), and the penalty of random noise was rounding more than noise.
+# **The case is closed, without a winner.** At λ = 1 no form leaves the band to the right. The paper's own numbers are plain fine-tuning: .446 against .447.
+# The attack that is felt (ε = 1e-2) has .448, random noise of its size .446, the public code .445, and the same code without its ascent .444: all of these
+# differ from no SMART by at most half of the seeds' own standard deviation (.006). So whatever the reports saw, it was not the search for the worst noise.
+# Only too much is seen at once: ε = .1 costs four points, and at λ = 10 the felt attack loses two and the public code one, while random noise of the same ε
+# stays in the band. Our advice, then: leave SMART out until your own seeds say otherwise; if you try it, ε = σ = 1e-2, η = 1 and λ ≤ 1 does no harm, and
+# random noise of the same size is the rival that it has to beat. What these runs cannot tell: a gain of half a point would need twenty seeds of each at the
+# least (notebook 08), and a larger model on more data may have more to smooth. And one caveat: the runs at ε = 1e-3 and 1e-2 were made before the library
+# took noise below .05 to float32. In bfloat16 their ascent lost a part of its way (the table of precision below), and the penalty of random noise was
+# rounding more than noise.
 #
 # ## Seven more switches
 #
-# Public implementations differ from the paper in other ways. **What does each do to the gradient of $R$ on the weights?** Its direction beside that of the paper's form, and its length over it. Guess before you read: which one is harmless,
-# which is the same thing under another λ, and which one is a different method?
+# Public implementations differ from the paper in other ways. **What does each do to the gradient of $R$ on the weights?** Its direction beside that of the
+# paper's form, and its length over it. Guess before you read: which one is harmless, which is the same thing under another λ, and which one is a different
+# method?
 #
-# An eighth cannot be seen in such a table: **precision**. In bfloat16 a number near 1 has steps of .008. How much of the ascent's gradient survives? The second table has its cosine with that of float64, on MiniLM, for noise of three sizes σ.
+# An eighth cannot be seen in such a table: **precision**. In bfloat16 a number near 1 has steps of .008. How much of the ascent's gradient survives? The
+# second table has its cosine with that of float64, on MiniLM, for noise of three sizes σ.
 
 # %%
 display(pd.DataFrame(effect.switched(model, batch)).T.round(3))
@@ -297,12 +314,15 @@ pd.DataFrame(measured["precision"]).rename_axis("σ").round(2)
 # - **reduction**: `sum` is λ times the batch size, `elements` (kl_div's "mean") λ over the number of classes. Nothing else. But λ = 10 under `sum` is λ = 320 of the paper's.
 # - **detach=clean**, the clean side a constant: another direction altogether, a different method. The clean answer no longer moves towards the perturbed one.
 # - **detach=targets**, the first argument of each KL a constant: half as long, nearly the same direction: the same thing under another λ.
-# - **attach=True**: the gradient flows through $\tilde x$ into the embedding table as well. With $\tilde x$ held still, the table hears only the clean side, a pull of the order of ε where all other weights feel ε². It is a part of the method that few know of.
-# - **direction=clean**: the ascent follows the gradient that the clean pass has anyway; nearly the same on MiniLM (cosine .999; less so on the tiny model), and cheaper (see *What it costs*).
+# - **attach=True**: the gradient flows through $\tilde x$ into the embedding table as well. With $\tilde x$ held still, the table hears only the clean side,
+#   a pull of the order of ε where all other weights feel ε². That $\tilde x$ is held still is a part of the method that few know of.
+# - **direction=clean**: the ascent follows the gradient that the clean pass has anyway; nearly the same on MiniLM (cosine .999; less so on the tiny model),
+#   and cheaper (see *What it costs*).
 # - **steps**: the second ascent step changes little. η = 100 ε has reached the walls of the ball at the first.
 # - **perturb_padding**: no difference at all, since attention does not look there; under the 2-norm the padding would use up a part of the ball.
 # - **norm=l2**: an ε of the same number is a far smaller ball, for a 2-norm adds up thousands of entries.
-# - **precision**: in float32 next to nothing is lost, in bfloat16 a good part of the direction. So the library's SMART computes in float32 wherever its noise is smaller than bfloat16 can see.
+# - **precision**: in float32 next to nothing is lost, in bfloat16 a good part of the direction. So the library's SMART computes in float32 wherever its noise
+#   is smaller than bfloat16 can see.
 #
 # ## SBRRT's case: a penalty without noise
 #
@@ -325,15 +345,18 @@ paper = case["paper, ε = 1e-5"]["R"]
 print(f"dropout on {loud:.4f}, off {quiet:.1e}; and the paper's penalty was {paper:.1e}")
 
 # %% [markdown]
-# Hundreds of thousands of times the penalty that it was meant to be, or more. If its program did what its text says, λ = 5 weighed dropout: two random halves of one network, asked to agree. That is a respectable method under another name (R-Drop, 2021), but it is not SMART,
-# and ε, σ and η had no part in it. The same test finds another slip: mt-dnn, the paper's own repository, feeds the embedding layer's *output* where word vectors belong, so positions and LayerNorm come on top twice; at δ = 0 that makes
-# .036 on MiniLM, as much as its noise does. **With δ = 0, R is 0.** One assertion, two lines, and it would have found both.
+# Hundreds of thousands of times the penalty that it was meant to be, or more. If its program did what its text says, λ = 5 weighed dropout: two random halves
+# of one network, asked to agree. That is a respectable method under another name (R-Drop, 2021), but it is not SMART, and ε, σ and η had no part in it. The
+# same test finds another slip: mt-dnn, the paper's own repository, feeds the embedding layer's *output* where word vectors belong, so positions and LayerNorm
+# come on top twice; at δ = 0 that makes .036 on MiniLM, as much as its noise does. **With δ = 0, R is 0.** One assertion, two lines, and it would have found
+# both.
 #
 # ## EKJ's case: written for one input, forced on two
 #
-# EKJ read pairs in two sequences, and its SMART came from code for one. "It is quite likely", its author writes, "that during our attempts to retrofit their implementation … we introduced errors". Which? We cannot know. But borrowed code wants *one* embedding and a function
-# of it, and so there is a slip that is nearly asked for: `lambda x: pair_head(encode(x), encode(x))`. Both sentences of the perturbed pass are now the first one.
-# It runs, its shapes fit, SST is untouched. Let us make it, on STS alone, and watch dev by epoch.
+# EKJ read pairs in two sequences, and its SMART came from code for one. "It is quite likely", its author writes, "that during our attempts to retrofit their
+# implementation … we introduced errors". Which? We cannot know. But borrowed code wants *one* embedding and a function of it, and so there is a slip that is
+# nearly asked for: `lambda x: pair_head(encode(x), encode(x))`. Both sentences of the perturbed pass are now the first one. It runs, its shapes fit, SST is
+# untouched. Let us make it, on STS alone, and watch dev by epoch. (Dropout stays on in the penalty, as borrowed code leaves it, with the slip and without.)
 
 # %%
 class OneInput(nn.Module):
@@ -400,9 +423,10 @@ right.set(
 left.legend(fontsize=7.5);
 
 # %% [markdown]
-# SMART with noise on both sentences, one joint ascent, does no great harm: green goes with blue. With the slip the error doubles or worse. The penalty says that $f(u, v)$ must equal $f(u, u)$, and the
-# cosine of a sentence with itself is 1: so every pair is pushed towards a score of 5. Correlation forgives a push that is the same for all, so $r$, the score that EKJ watched, shows less of it: some points
-# at λ = 1, more at 10. Read the error too. "It is unclear to us", says the report of one such run, "why the STS correlation suddenly became so low". The assertion needs no training to tell:
+# SMART with noise on both sentences, one joint ascent, does no great harm: green goes with blue. With the slip the error doubles or worse. The penalty says
+# that $f(u, v)$ must equal $f(u, u)$, and the cosine of a sentence with itself is 1: so every pair is pushed towards a score of 5. Correlation forgives a
+# push that is the same for all, so $r$, the score that EKJ watched, shows less of it: some points at λ = 1, more at 10. Read the error too. "It is unclear to
+# us", says the report of one such run, "why the STS correlation suddenly became so low". The assertion needs no training to tell:
 
 # %%
 @torch.no_grad()
@@ -421,11 +445,12 @@ print(f"right: {good:.2f}, with the slip: {slip:.2f}")
 # %% [markdown]
 # ## Bregman: do not run away from yourself
 #
-# SMART's second half. A penalty $\mu D$ on outputs that leave those of an earlier self, whose weights are $\tilde\theta$:
+# SMART's second half. A penalty $\mu D_\text{Breg}$ on outputs that leave those of an earlier self, whose weights are $\tilde\theta$:
 #
-# $$ D = \frac1B \sum_b \ell\big(f(x_b; \theta),\, f(x_b; \tilde\theta)\big), \qquad \tilde\theta \leftarrow \beta\, \tilde\theta + (1 - \beta)\, \theta \ \text{ after every step} $$
+# $$ D_\text{Breg} = \frac1B \sum_b \ell\big(f(x_b; \theta),\, f(x_b; \tilde\theta)\big), \qquad \tilde\theta \leftarrow \beta\, \tilde\theta + (1 - \beta)\, \theta \ \text{ after every step} $$
 #
-# That is the *momentum* form. The *plain* one copies $\theta$ every so many steps instead. **How far does the model run from its earlier self?** A training run that is only watched ($\mu = 0$):
+# That is the *momentum* form. The *plain* one copies $\theta$ every so many steps instead. **How far does the model run from its earlier self?** A training
+# run that is only watched ($\mu = 0$):
 
 # %%
 watched = prepare(system("C2", scale.name, epochs=1, limit={"sst": 1280}))
@@ -449,12 +474,14 @@ for tasks in watched.trainer.plans[0]:
 figure, axes = plt.subplots(figsize=(7, 2.8))
 for (name, values), line in zip(distances.items(), ("-", "--", ":", "-", "-.")):
     axes.plot(range(1, 1 + len(values)), values, line, label=name)
-axes.set(xlabel="step", ylabel="D on dev", title="The distance to an earlier self")
+axes.set(xlabel="step", ylabel="$D_{Breg}$ on dev", title="The distance to an earlier self")
 axes.legend(fontsize=7.5, loc="center left", bbox_to_anchor=(1, 0.5));
 
 # %% [markdown]
-# The larger β, the older the self and, on the whole, the further away. Plain with a copy after every step is 0 throughout: no earlier self, no penalty; public code that shares the teacher's weights with the student by mistake gives the same flat line. The teeth of "every 10" are its copies.
-# Bregman costs one forward pass without gradients and a second set of weights: for BERT-base 440 MB, a quarter of what weights, gradients and AdamW's two means take.
+# The larger β, the older the self and, on the whole, the further away. Plain with a copy after every step is 0 throughout: no earlier self, no penalty;
+# public code that shares the teacher's weights with the student by mistake gives the same flat line. The teeth of "every 10" are its copies. Bregman costs
+# one forward pass without gradients (and, in a model with dropout, one clean pass more, as SMART does) and a second set of weights: for BERT-base 440 MB, a
+# quarter of what weights, gradients and AdamW's two means take.
 #
 # ## How much of it? The weight λ
 #
@@ -466,20 +493,26 @@ figures.draw("06_3_weight")
 # %% [markdown]
 # ![SST dev accuracy and best epoch by the weight of SMART, every seed a dot; crosses are one run each on all of SST](../figures/06_3_weight.png)
 #
-# Does any λ leave the spread of the seeds at λ = 0? None up to 3 (.445 to .447; .447 without). From 10 on the score falls: one point at 10, four at 30, six at 100. The crosses are one run each on all of SST: λ = 1 on top by less than one run's interval,
-# 10 no worse than none, and 100 six points below. So "1 to 10 is good" holds in the sense that it does little harm.
+# Does any λ leave the spread of the seeds at λ = 0? None up to 3 (.445 to .447; .447 without). From 10 on the score falls: one point at 10, four at 30, six
+# at 100. The crosses are one run each on all of SST: λ = 1 on top by less than one run's interval, 10 no worse than none, and 100 six points below. So "1 to
+# 10 is good" holds in the sense that it does little harm.
 #
-# SerBERTus' second point, that large weights need more epochs, these runs cannot show. On a quarter of SST nearly every run is best in its third and last epoch (right panel), but those with λ = 0 no less than those with λ = 100: that tells of three epochs on few
-# sentences, not of λ. On all of SST λ = 0 and .1 are best in the third epoch and 1, 10 and 100 in the second: if anything, the other way round. And in all of them the learning rate has fallen to 0 by the end of the third, so that later epochs were not there to
-# be better. SerBERTus gave λ = 100 its 44. Whoever wants to know must train at every λ until dev stops rising.
+# SerBERTus' second point, that large weights need more epochs, these runs cannot show. On a quarter of SST nearly every run is best in its third and last
+# epoch (right panel), but those with λ = 0 no less than those with λ = 100: that tells of three epochs on few sentences, not of λ. On all of SST λ = 0 and .1
+# are best in the third epoch and 1, 10 and 100 in the second: if anything, the other way round. Besides, all these runs end after three epochs, with the rate
+# at 0; whether a later epoch would have been better they cannot say. SerBERTus let λ = 100 run for 45. Whoever wants to know must train at every λ until dev
+# stops rising.
 #
 # ## What it costs
 #
-# Count passes. A forward pass is 1 unit, a backward pass 2, and a backward pass to the input alone 1: then no weight needs its gradient. A plain step is $1 + 2 = 3$. SMART adds for each ascent step a forward pass and a backward to the input, and one perturbed
-# pass that is trained through: $3 + 2K + 3$, for $K = 1$ a ratio of $8/3 = 2.67$. That is a floor for the exact method. The cheaper ones do something else: the direction from the clean pass's own graph, a random part of the batch, or no ascent.
+# Count passes. A forward pass is 1 unit, a backward pass 2, and a backward pass to the input alone 1: then no weight needs its gradient. A plain step is
+# $1 + 2 = 3$. SMART adds for each ascent step a forward pass and a backward to the input, and one perturbed pass that is trained through: $3 + 2K + 3$, for $K =
+# 1$ a ratio of $8/3 = 2.67$. That is a floor for the exact method. The cheaper ones do something else: the direction from the clean pass's own graph, a
+# random part of the batch, or no ascent.
 #
-# The first table is of a model without dropout, the second of one with it, as in our runs: then the task's own pass cannot serve as the clean one, and there is one more, 11 units; unless every pass drops what the task's own pass drops (`dropout="same"`, 8 units again).
-# Beside each price stands what it buys: SST dev accuracy of the runs above, mean ± standard deviation over seeds, in brackets how many (– where none of our runs takes this way).
+# The first table is of a model without dropout, the second of one with it, as in our runs: then the task's own pass cannot serve as the clean one, and there
+# is one more, 11 units; unless every pass drops what the task's own pass drops (`dropout="same"`, 8 units again). Beside each price stands what it buys: SST
+# dev accuracy of the runs above, mean ± standard deviation over seeds, in brackets how many (– where none of our runs takes this way).
 
 # %%
 here = {
@@ -512,10 +545,12 @@ pd.DataFrame(
 ).T
 
 # %% [markdown]
-# Measured in CPU seconds of this process, over the plain step of the same round. It can be below the count, because not everything in a step is a pass: the optimiser's work, for one, is done once. So, without dropout, the exact method stays within 2.7 plain steps on MiniLM.
-# And the memory: SMART holds two passes at once, so twice the activations, and with dropout nearly three times, for the clean pass is a third.
+# Measured in CPU seconds of this process, over the plain step of the same round. It can be below the count, because not everything in a step is a pass: the
+# optimiser's work, for one, is done once. So, without dropout, the exact method stays within 2.7 plain steps on MiniLM. And the memory: SMART holds two
+# passes at once, so twice the activations, and with dropout nearly three times, for the clean pass is a third.
 #
-# Is a cheaper form worth less? Judge the columns of scores by their ±. At λ = 1 the exact attack (.448) and random noise (.446) both stand within it of no SMART at all (.447): where nothing is bought, nothing is lost by paying less. At λ = 10 the exact one even costs two points of accuracy that noise does not.
+# Is a cheaper form worth less? Judge the columns of scores by their ±. At λ = 1 the exact attack (.448) and random noise (.446) both stand within it of no
+# SMART at all (.447): where nothing is bought, nothing is lost by paying less. At λ = 10 the exact one even costs two points of accuracy that noise does not.
 #
 # SBRRT printed its updates a second. Beside ours, relative to the plain run of each, since two machines cannot be compared otherwise:
 
@@ -525,28 +560,34 @@ figures.draw("06_5_updates_a_second")
 # %% [markdown]
 # ![Updates a second of B1 to B4 relative to B1, published and own](../figures/06_5_updates_a_second.png)
 #
-# Ours lose more by SMART, a sixth of B1's updates in place of two fifths: the plain run is in bfloat16, and the paper's ε of 1e-5 can only be seen in float32. (A step of SBRRT's round robin, .27 of B1's, must have held all three tasks; ours holds one, and costs about what a step of B1 does.)
+# Ours lose more by SMART, a sixth of B1's updates in place of two fifths: the plain run is in bfloat16, and the paper's ε of 1e-5 can only be seen in
+# float32. (A step of SBRRT's round robin, .27 of B1's, must have held all three tasks; ours holds one, and costs about what a step of B1 does.)
 #
 # ## What you have shown
 #
-# SMART is a search for the worst small noise and a price on what it finds. The paper's numbers make it too small to be felt; the code that everyone borrowed makes it large and random. Two cosines and one ratio tell the three apart. With no noise the penalty must be 0, and
-# that one assertion finds dropout, a doubled embedding layer and a pair whose second sentence got lost. The exact method costs 2.67 plain steps, and 3.67 where dropout asks for a clean pass of its own.
+# SMART is a search for the worst small noise and a price on what it finds. The paper's numbers make it too small to be felt; the public code that SerBERTus
+# borrowed makes it large and random. Two cosines and one ratio tell the three apart. With no noise the penalty must be 0, and that one assertion finds
+# dropout, a doubled embedding layer and a pair whose second sentence got lost. The exact method costs 2.67 plain steps, and 3.67 where dropout asks for a
+# clean pass of its own.
 #
 # **Three questions**
 #
 # <details><summary>1. Your R is 1e-7 and does nothing. You could raise λ to 1e6 or ε to 1e-2. Is it the same?</summary>
 #
-# Nearly, as long as the model is close to linear in the ball: R grows with ε², so λ ε² is what counts for most weights. But with ε = 1e-5 the difference of the two outputs is lost in rounding: in bfloat16 at once, in float32 in part. Raise ε.
+# Nearly, as long as the model is close to linear in the ball: R grows with ε², so λ ε² is what counts for most weights. But at ε = 1e-5 bfloat16 loses a good
+# part of the direction (the table of precision). Raise ε.
 # </details>
 #
 # <details><summary>2. Why does SMART perturb the embeddings and not the words?</summary>
 #
-# Words have no small neighbourhood: there is no word 1 % away from "dull". Embeddings are points, and the gradient by a point says where to go. What a nearby point *means* nobody knows; the penalty asks for smoothness there all the same.
+# Words have no small neighbourhood: there is no word 1 % away from "dull". Embeddings are points, and the gradient by a point says where to go. What a nearby
+# point *means* nobody knows; the penalty asks for smoothness there all the same.
 # </details>
 #
 # <details><summary>3. A friend finds that SMART with λ = 5 raised SST dev from .520 to .531, one run each. What do you ask?</summary>
 #
-# Which ε, σ, η and projection; whether dropout was on in the compared passes; what random noise of that size gives; how many seeds. The interval of one run on 1,101 sentences is ± .03, so .011 is no finding yet (notebook 08).
+# Which ε, σ, η and projection; whether dropout was on in the compared passes; what random noise of that size gives; how many seeds. The interval of one run
+# on 1,101 sentences is ± .03, so .011 is no finding yet (notebook 08).
 # </details>
 #
 # **Next:** [07 · Further pre-training](07_pretraining.ipynb) sends BERT back to school.

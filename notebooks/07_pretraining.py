@@ -9,9 +9,10 @@
 # %% [markdown]
 # # 07 · Further pre-training, and more data
 #
-# Before BERT ever judged a film it had filled in millions of blanks. Most of its schooling is this: hide a word, guess it, be told. (The first BERT was also asked whether one sentence follows another; ours, how two are related.) Two of the five reports send it back to
-# this school before fine-tuning, with sentences of the task itself. Does it help? One says, of SST, yes at a rate of 5e-6 and no at 1e-5; the other calls its success "mixed".
-# And a third report makes its data four times as large by sending it to China and back, and gains nothing. You will see why.
+# Before BERT ever judged a film it had filled in millions of blanks. Most of its schooling is this: hide a word, guess it, be told. (The first BERT was also
+# asked whether one sentence follows another; ours, how two are related.) Two of the five reports send it back to this school before fine-tuning, with
+# sentences of the task itself. Does it help? One says, of SST, yes at a rate of 5e-6 and no at 1e-5; the other calls its success "mixed". And a third report
+# makes its data four times as large by sending it to China and back, and gains nothing. You will see why.
 #
 # **You will be able to** hide words as BERT does, write the loss that it learns from, raise a small BERT from nothing and watch its guesses, pre-train further on any text,
 # and judge whether new data are new.
@@ -98,9 +99,9 @@ explore(
 # %% [markdown]
 # ![Two blanks: mystery, documentary, sequel and other kinds of film for the first, stars for the second.](../figures/widgets/07_guesses.png)
 #
-# It knows what *kind* of word belongs there: a kind of film, *stars*. Now try `the film is superb and ___ .`: strong words, *splendid*
-# and *repulsive* alike; with `dull` in its place weak ones, *warm* and *lazy*. So small a model has grammar, a sense of strength, and hardly an opinion: which way a word points is what fine-tuning has to bring. The words around a blank leave traces in the vector of the blank itself;
-# attention carries them there.
+# It knows what *kind* of word belongs there: a kind of film, *stars*. Now try `the film is superb and ___ .`: strong words, *splendid* and *repulsive* alike;
+# with `dull` in its place weak ones, *warm* and *lazy*. So small a model has grammar, a sense of strength, and hardly an opinion: which way a word points is
+# what fine-tuning has to bring. The words around a blank leave traces in the vector of the blank itself; attention carries them there.
 #
 # ## Your turn: what is hidden
 #
@@ -108,8 +109,9 @@ explore(
 #
 # $$ 80\,\% \to \texttt{[MASK]}, \qquad 10\,\% \to \text{another word}, \qquad 10\,\% \to \text{itself}. $$
 #
-# Why not always `[MASK]`? Because that token never comes up again after this school; a model that has only ever had to think where it saw a `[MASK]` might not think elsewhere.
-# The labels hold the word that was there, and −100 at every place that is not asked for: PyTorch's cross-entropy passes over that number.
+# Why not always `[MASK]`? Because that token never comes up again after this school; a model that has only ever had to think where it saw a `[MASK]` might
+# not think elsewhere. *Another word* is drawn among all ids below `vocab_size` that are not in `special_ids`; `attention_mask` is `True` for real tokens. The
+# labels hold the word that was there, and −100 at every place that is not asked for: PyTorch's cross-entropy passes over that number.
 #
 # Difficulty ●●●○○ · 25 minutes.
 
@@ -149,11 +151,12 @@ pd.DataFrame([hidden_words() for _ in range(5)])
 # %% [markdown]
 # ## Your turn: the loss
 #
-# For every hidden word, minus the logarithm of the probability that the head gives it; the mean over the hidden words.
+# For every masked word, minus the logarithm of the probability that the head gives it; the mean over the masked words. If nothing is masked, the loss is 0.
 #
 # $$ \ell = -\frac1n \sum_{i:\ labels_i \neq -100} \log p(labels_i \mid hidden_i), \qquad p = \mathrm{softmax}\big(head(hidden_i)\big) $$
 #
-# `hidden` is `(B, L, D)`, what BERT's last layer gives; `head` turns `(…, D)` into `(…, V)`. Mind the order: choose the places first, ask the head afterwards.
+# `hidden` here holds hidden *states*, `(B, L, D)`, what BERT's last layer gives for every place; `head` turns `(…, D)` into `(…, V)`. Mind the order: choose
+# the places first, ask the head afterwards.
 #
 # Difficulty ●●○○○ · 15 minutes.
 
@@ -177,8 +180,8 @@ print("and the backward pass needs them once more")
 # %% [markdown]
 # ## From nothing
 #
-# A BERT of random numbers, three thousand lines, two hundred steps, your mask and your loss. The last weights of the head are the word embeddings themselves, used the other way round
-# (*tied*): a word's vector is both how it is read and how it is recognised. On the way we keep a copy of the pupil at four steps.
+# A BERT of random numbers, three thousand lines, two hundred steps, your mask and your loss. The last weights of the head are the word embeddings themselves,
+# used the other way round (*tied*): a word's vector is both how it is read and how it is recognised. On the way we keep a copy of the pupil at four steps.
 
 # %%
 torch.manual_seed(0)
@@ -192,6 +195,7 @@ curve, stages = [], {}
 def learn(steps):
     for step in range(len(curve), len(curve) + steps):
         ids, mask, types = lines.batch(step, 32)
+        # a quarter, not 15 %: more questions a step, for a pupil with little time
         masked, labels = mask_tokens(ids, mask, special, tokenizer.mask_id, size, 0.25)
         loss = mlm_loss(pupil.head, pupil.train().hidden(masked, mask, types), labels)
         optimizer.zero_grad()
@@ -226,8 +230,8 @@ explore(
 # %% [markdown]
 # ![At 0 steps six words with no chance each, then the commonest words and stops, in the end words of opinion.](../figures/widgets/07_as_it_learns.png)
 #
-# First nothing, then the commonest words whatever the blank, and after the tiny BERT's 4,000 the right kind of word. (A BERT of full size, after a million steps, has the right meaning as well.)
-# The loss goes down in the same stairs:
+# First nothing, then the commonest words whatever the blank, and after the tiny BERT's 4,000 the right kind of word. (A BERT of full size, after a million
+# steps, has the right meaning as well.) The loss goes down in the same stairs:
 
 # %%
 shipped = pd.read_csv(TINY / "loss.csv")
@@ -243,8 +247,9 @@ axes.legend();
 # %% [markdown]
 # ## Back to school
 #
-# Now the reports' question. Take a BERT that has been to school, let it fill in blanks in the *training sentences of the task* for some steps, and fine-tune it after that. The rate stays
-# the same throughout, so 100 steps are the beginning of 400 and one pre-training run serves the whole curve: its weights are kept on the way.
+# Now the reports' question. Take a BERT that has been to school, let it fill in blanks in the *training sentences of the task* for some steps, and fine-tune
+# it after that. The rate stays the same throughout, so 100 steps are the beginning of 400 and one pre-training run serves the whole curve: its weights are
+# kept on the way.
 
 # %%
 STEPS = (0, 100, 400) if scale.name == "tiny" else (0, 500, 2000)
@@ -260,8 +265,8 @@ pd.DataFrame({
 }).round(3)
 
 # %% [markdown]
-# One seed each, four hundred dev sentences: at tiny scale the differences lie inside the intervals, so they say nothing. What *has* changed can be measured otherwise. The *pseudo-perplexity* of
-# a sentence hides each of its words in turn and asks how surprised the model is: 1 = not at all, $V$ = blind.
+# One seed each, four hundred dev sentences: at tiny scale the differences lie inside the intervals, so they say nothing. What *has* changed can be measured
+# otherwise. The *pseudo-perplexity* of a sentence hides each of its words in turn and asks how surprised the model is: 1 = not at all, $V$ = blind.
 #
 # $$ \mathrm{PPPL}(s) = \exp\Big(-\frac1{|s|} \sum_i \log p(s_i \mid s_{\setminus i})\Big) $$
 
@@ -282,10 +287,12 @@ for n in STEPS:
 pd.DataFrame(rows).round(2)
 
 # %% [markdown]
-# Read across a line: what the model is taught it expects a little better (SST), and what it is not taught (QQP, STS) it forgets, at tiny scale fast. That is the bargain of further pre-training, and forgetting is its price.
+# Read across a line: what the model is taught it expects a little better (SST), and what it is not taught (QQP, STS) it forgets, at tiny scale fast. That is
+# the bargain of further pre-training, and forgetting is its price.
 #
-# On real text, with MiniLM and several seeds at each point. Every line is one pre-training, whose weights were kept on the way; the dots are seeds of the fine-tuning that begins from them, so
-# their spread is fine-tuning's alone, and another pre-training could shift a whole line. A model this small learns at five times the reports' rates: 5e-5 stands for their 1e-5, 2.5e-5 for their 5e-6.
+# On real text, with MiniLM and several seeds at each point. Every line is one pre-training, whose weights were kept on the way; the dots are seeds of the
+# fine-tuning that begins from them, so their spread is fine-tuning's alone, and another pre-training could shift a whole line. A model this small learns at
+# five times the reports' rates: 5e-5 stands for their 1e-5, 2.5e-5 for their 5e-6.
 
 # %%
 figures.draw("07_1_against_steps")
@@ -293,15 +300,19 @@ figures.draw("07_1_against_steps")
 # %% [markdown]
 # ![Dev scores after 0, 500 and 2,000 steps of pre-training: three settings on SST's text and the critics' text, three seeds each; one seed of QQP and STS](../figures/07_1_against_steps.png)
 #
-# **Nothing was gained.** Read each line against its own beginning. On SST 500 steps leave all of it where it was (.457 without, .456 to .458 with SST's text, .452 with the critics'): the three dots at 0 lie two points apart. After 2,000 steps SST's own text has cost about a point in all
-# three settings (.446, .449, .447), the critics' text nothing (.456). It has 21,143 lines, so that each came by three times; each of SST's came by seven times. STS goes from .819 down to .785, QQP from .793 to .771 (one seed each, QQP with 6,000 training pairs). SerBERTus'
-# gain at 16,000 steps of the smallest rate is beyond these runs, and so is any gain of half a point.
+# **Nothing was gained.** Read each line against its own beginning. On SST 500 steps leave all of it where it was (.457 without, .456 to .458 with SST's text,
+# .452 with the critics'): the three dots at 0 lie two points apart. After 2,000 steps of SST's own text all three settings lie about a point lower (.446,
+# .449, .447; the interval of the difference, −.025 to +.003, still holds zero), those of the critics' text where they were (.456). It has 21,143 lines, so
+# that each came by three times; each of SST's came by seven times. STS goes from .819 down to .785, QQP from .793 to .771 (one seed each, QQP with 6,000
+# training pairs). SerBERTus' gain at 16,000 steps of the smallest rate is beyond these runs, and so is any gain of half a point.
 #
-# Why down? A likely suspect is the model. BERT was raised on blanks; MiniLM was trained to *compare sentences*, and every step on blanks takes it a little away from that. The tasks that ask for it, STS and QQP, lose most.
+# Why down? A likely suspect is the model. BERT was raised on blanks; MiniLM was trained to *compare sentences*, and every step on blanks takes it a little
+# away from that. The tasks that ask for it, STS and QQP, lose most.
 #
-# MiniLM comes without a head for words (it was trained to compare sentences), so its head first learns alone for 200 steps while the encoder stands still. SerBERTus tried three
-# settings on SST and found a gain with the smallest rate alone; its curves are an image, so there is nothing to print. SMARTCS (M7 and M9, against M1) hid one single token of each sentence. `minbert train M7` takes the setting that its report found best: that one token hidden the
-# 80/10/10 way, the text of all three tasks, no dropout. `minbert sweep M7` varies what the report varied: always `[MASK]` or 80/10/10, SST's text or all three, with and without dropout.
+# MiniLM comes without a head for words, so its head first learns alone for 200 steps while the encoder stands still. SerBERTus tried three settings on SST
+# and found a gain with the smallest rate alone; its curves are an image, so there is nothing to print. SMARTCS (M7 and M9, against M1) hid one single token
+# of each sentence. `minbert train M7` takes the setting that its report found best: that one token hidden the 80/10/10 way, the text of all three tasks, no
+# dropout. `minbert sweep M7` varies what the report varied: always `[MASK]` or 80/10/10, SST's text or all three, with and without dropout.
 
 # %%
 table = published.scores()
@@ -311,16 +322,16 @@ table[chosen][["report", "run", "system", "sst", "qqp", "sts", "mean"]].round(3)
 # %% [markdown]
 # ## More data from the data
 #
-# The Siamese report (P4) had every STS sentence translated into Chinese and back. From a pair come four: $(s_1, s_2), (s_1', s_2), (s_1, s_2'), (s_1', s_2')$, all with the same label.
-# Four times the data, three times the minutes; the correlation went from .448 to .449. Here is the report's own example:
+# The Siamese report (P4) had every STS sentence translated into Chinese and back. From a pair come four:
+# $(s_1, s_2), (s_1', s_2), (s_1, s_2'), (s_1', s_2')$, all with the same label. Four times the data, three times the minutes; the correlation went from .448 to .449. Here is the report's own example:
 
 # %%
 figures.draw("07_2_four_for_one")
 
 # %% [markdown]
-# With `transformers` installed the same is one option away,
-# `augment={"sts": {"how": "back_translation", "language": "zh"}}`: it fetches two translators, hundreds of megabytes each, and keeps what they said. The cheap ways beside it need no download:
-# leave words out, swap neighbours, or hide words and let an MLM refill them. For the last one your pupil stands ready, beside the tiny BERT with its 4,000 steps.
+# With `transformers` installed the same is one option away, `augment={"sts": {"how": "back_translation", "language": "zh"}}`: it fetches two translators,
+# hundreds of megabytes each, and keeps what they said. The cheap ways beside it need no download: leave words out, swap neighbours, or hide words and let an
+# MLM refill them. For the last one your pupil stands ready, beside the tiny BERT with its 4,000 steps.
 
 # %%
 pairs = read_rows("sts", "train", scale.data, 60)
@@ -347,9 +358,10 @@ pd.DataFrame({
 })
 
 # %% [markdown]
-# The report guesses why it gained nothing: $s$ and $s'$ have nearly the same vector, so the new pairs say what the old ones said. That can be looked at. Below, the distance between
-# the vectors of $s$ and $s'$ for each way, beside the distance between two different sentences of the set. The translator is among them where this machine has one, or a table of its translations.
-# An ideal one stands first in any case: the sample's own grammar says every caption in other words (at mini and base scale: sentence pairs that people scored 5).
+# The report guesses why it gained nothing: $s$ and $s'$ have nearly the same vector, so the new pairs say what the old ones said. That can be looked at.
+# Below, the distance between the vectors of $s$ and $s'$ for each way, beside the distance between two different sentences of the set. The translator is
+# among them where this machine has one, or a table of its translations. An ideal one stands first in any case: the sample's own grammar says every caption in
+# other words (at mini and base scale: sentence pairs that people scored 5).
 
 # %%
 encoder = BertModel.from_pretrained(scale.weights).eval()
@@ -383,15 +395,17 @@ axes.boxplot(list(found.values()), tick_labels=list(found), whis=(5, 95), showfl
 axes.set(ylabel="1 − cosine of the two vectors");
 
 # %% [markdown]
-# Two different captions lie far apart; the same one said otherwise lies close, a little farther off than one with a fifth of its words left out, and a swap hardly shows. Your pupil, at 200 steps, puts commas and
-# articles where words stood: that moves a caption as far as saying it otherwise, and says nothing, so far is not yet good. The tiny BERT's refills make sense and lie closer. The frozen Siamese head reads nothing but
-# such vectors: to it, $s'$ is $s$ with a little noise. An example helps when it is *new to the model*, and a translation that is any good is not. Where the encoder itself learns, or
-# reads both sentences together, words matter more than their mean; that is worth a run: `minbert train P4 --set train_encoder=true`.
+# Two different captions lie far apart; the same one said otherwise lies close, a little farther off than one with a fifth of its words left out, and a swap
+# hardly shows. Your pupil, at 200 steps, puts commas and articles where words stood: that moves a caption as far as saying it otherwise, and says nothing, so
+# far is not yet good. The tiny BERT's refills make sense and lie closer. The frozen Siamese head reads nothing but such vectors: to it, $s'$ is $s$ with a
+# little noise. An example helps when it is *new to the model*, and a translation that is any good is not. Where the encoder itself learns, or reads both
+# sentences together, words matter more than their mean; that is worth a run: `minbert train P4 --set train_encoder=true`.
 #
 # ## What you have shown
 #
-# BERT's blanks are two short functions; a small BERT goes from blind to the commonest words in two hundred steps, and to the right kind of word in four thousand; further pre-training makes the task's text less surprising, and whether that helps its
-# labels is a question for seeds and intervals; and more rows are not more data.
+# BERT's blanks are two short functions; a small BERT goes from blind to the commonest words in two hundred steps, and to the right kind of word in four
+# thousand; further pre-training makes the task's text less surprising, and whether that helps its labels is a question for seeds and intervals; and more rows
+# are not more data.
 #
 # **Three questions**
 #
@@ -408,8 +422,10 @@ axes.set(ylabel="1 − cosine of the two vectors");
 #
 # <details><summary>3. SerBERTus suspected that a large text of a similar kind would help SST. Film critics' sentences are such a text (system W-domain). What speaks for them, and what against?</summary>
 #
-# For: there are many more of them, so the same sentence comes by less often and is not learned by heart. Against: they are one step further from the sentences that are judged. With MiniLM both show, a little: 2,000 steps of it cost nothing, where as many of SST's own cost a point, and neither gained
-# anything. `minbert sweep W-domain --scale mini --seeds 0,1,2` asks again. You bring the text yourself, for a course may not hand it on; without it the command says what to put where.
+# For: there are many more of them, so the same sentence comes by less often and is not learned by heart. Against: they are one step further from the
+# sentences that are judged. With MiniLM both show, a little: after 2,000 steps of it the score is what it was, after as many of SST's own a point lower, and
+# neither gained anything. `minbert sweep W-domain --scale mini --seeds 0,1,2` asks again. You bring the text yourself, for a course may not hand it on;
+# without it the command says what to put where.
 # </details>
 #
 # **Next:** [08 · Sweeps](08_sweeps.ipynb): what the reports varied, one thing at a time.

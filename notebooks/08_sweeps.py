@@ -101,8 +101,9 @@ pd.DataFrame({
 }).T.round(3)
 
 # %% [markdown]
-# At tiny scale the first step gains some ten points and the last one loses fifteen, where seeds scatter by six at most: no statistics needed. The step between the two best gains
-# one, and there a seed decides. The best rate lies inside the list, and that is worth a look each time: a sweep whose best is at its edge is not over.
+# At tiny scale the first step gains some ten points and the last one loses fifteen, where seeds scatter by six at most: no statistics needed (`low` and
+# `high` are the worst and the best of the three, not an interval). The step between the two best gains one, and there a seed decides. The best rate lies
+# inside the list, and that is worth a look each time: a sweep whose best is at its edge is not over.
 #
 # ## Two reasons why a score is not a number
 #
@@ -148,12 +149,13 @@ explore(
 # the difference. So do not lay two intervals side by side: ask for the interval of the difference.
 #
 # Draw $n$ positions with replacement, take both systems' predictions `a`, `b` and the `labels` *at these positions*, and note the difference in score.
-# Do it `resamples` times:
+# Do it `resamples` times, with `np.random.default_rng(seed)`, so that one seed gives one interval:
 #
 # $$d^{(r)} = metric(a_{i_1 \dots i_n}) - metric(b_{i_1 \dots i_n}),\qquad [low, high] = \text{quantiles of } d \text{ at } \tfrac{1 - confidence}{2} \text{ and } \tfrac{1 + confidence}{2}$$
 #
 # and $p = 2\min\big(P(d \le 0),\, P(d \ge 0)\big)$, at most 1: how often would the draws point the other way? `a`, `b` and `labels` are numpy arrays `(n,)`.
-# `METRICS[metric](predictions, labels)` is a score. Return a `Comparison(score_a, score_b, difference, low, high, p)`; `difference` is that of all examples.
+# `METRICS[metric](predictions, labels)` is a score. Return a `Comparison(a, b, difference, low, high, p)`, where `a` and `b` are the two systems' scores and
+# `difference` is theirs, all three on all examples.
 #
 # Difficulty ●●●○○ · 25 minutes. `hint("paired_bootstrap")` helps.
 
@@ -209,7 +211,7 @@ pd.DataFrame({
 # ## How many seeds?
 #
 # If runs of one recipe scatter with standard deviation $sd$, a true difference $\delta$ between two recipes shows in 8 of 10 experiments only with about
-# $n = 2\,(2.8\,sd / \delta)^2$ runs of *each*. Move the sliders: how many for half a point?
+# $n = 2\,(2.8\,sd / \delta)^2 + 1$ runs of *each* (the one because $sd$ itself has to be estimated from them). Move the sliders: how many for half a point?
 
 # %%
 def seeds(sd, difference):
@@ -261,8 +263,9 @@ explore(
 #
 # ## The reports' sweeps, run again
 #
-# A row of the table of systems may be a sweep: `of_row` gives the runs that it stands for. Choose one of `pictures` and run it here, on few sentences and with one seed. (The diamonds are the
-# reports': another model on other sentences, and no mark for these runs to reach. S2 is missing: its hundred epochs take too long here.)
+# A row of the table of systems may be a sweep: `of_row` gives the runs that it stands for. Choose one of `pictures` and run it here, on few sentences and
+# with one seed. (The diamonds are the reports': another model on other sentences, and no mark for these runs to reach. S2 is missing: its hundred epochs take
+# too long here.)
 
 # %%
 chosen, seeds_of_it = "S4", (0,)
@@ -278,11 +281,12 @@ run_all([  # C2: what some rows compare with
 figures.draw(pictures[chosen], scale=scale.name)
 
 # %% [markdown]
-# How much of this line is the setting, and how much the seed? At tiny scale S4 falls by nine points to the right, and three epochs are too few for so much dropout. To the left it moves by three and
-# a half, about as much as seeds did above. Make it `seeds_of_it = (0, 1, 2)` and see what stays.
+# How much of this line is the setting, and how much the seed? At tiny scale S4 falls by nine points to the right, and three epochs are too few for so much
+# dropout. To the left it moves by three and a half, about as much as seeds did above. Make it `seeds_of_it = (0, 1, 2)` and see what stays.
 #
-# From here on every picture has the reports' published points (diamonds, BERT-base) and recorded runs of the mini scale (dots, the model that the caption names). Where
-# runs are not recorded yet, the picture says which command makes them. (A letter names the report: S SerBERTus, M SMARTCS, B SBRRT, E EKJ, P the Siamese one.)
+# From here on pictures have published points (diamonds, BERT-base) where a report prints numbers, and runs of the mini scale (dots, the model that the
+# caption names) where they are recorded; an empty one says which command makes its runs. (A letter names the report: S SerBERTus, M SMARTCS, B SBRRT, E EKJ,
+# P the Siamese one.)
 #
 # **S1, the learning rate.** *Varied*: half, once and twice the usual rate. *Tuned away*: the best of ten epochs. *Fixed*: SST alone, batches of 32. SerBERTus
 # found 1e-5 best for BERT-base; half of it did not quite converge. Smaller models want higher rates.
@@ -388,9 +392,11 @@ figures.draw("08_17_dev_and_test")
 # ![Published SST scores with their intervals.](../figures/08_15_intervals.png)
 # ![Published test scores minus dev scores, each with its interval; zero lies in all of them.](../figures/08_17_dev_and_test.png)
 #
-# Frozen encoders lie apart from fine-tuned ones. Among the fine-tuned, nearly every interval overlaps nearly every other: thirty results, and hardly one
-# comparison that 1,101 sentences can decide. And what did choosing on dev cost? The second picture: seven systems have a published
-# test score too, and every interval of the difference holds zero. After a choice among some ten systems, dev flattered by less than these test sets can show.
+# Frozen encoders lie apart from fine-tuned ones. Among the 33 fine-tuned, 516 of 528 pairs of intervals overlap. Overlap is no test: even unpaired, 84 of the
+# pairs differ by more than chance at 5 %. But 80 of these are systems of different reports. Within one report, where the claims are made, it is 4 pairs of
+# 167, no more than chance alone would give. A paired comparison would see more, and nobody printed what it needs. And what did choosing on dev cost? The
+# second picture: seven systems have a published test score too, and every interval of the difference holds zero. After a choice among some ten systems, dev
+# flattered by less than these test sets can show.
 #
 # ## What you have shown
 #

@@ -58,9 +58,10 @@ THREE = ("sst", "qqp", "sts")
 # %% [markdown]
 # ## Sharing is a number and a word
 #
-# Let every task have its own copy of the top $k$ of $N$ layers, over lower ones that all share. $k = 0$ is one BERT for all ("multi"), all layers is one BERT per task ("triple"), and what
-# SerBERTus calls CerBERTus, after the dog with three heads, lies between. The word is `beside`: a second encoder next to the first, whose vector is joined to the first one's. `"shared"` with
-# $k$ = all is SerBERTus' "multi + triple"; `"frozen"` is a static copy that never learns (S9).
+# Let every task have its own copy of the top $k$ of $N$ layers, over lower ones that all share. $k = 0$ is one BERT for all ("multi"), all layers is one BERT
+# per task ("triple"), and what SerBERTus calls CerBERTus, after the dog with three heads, lies between. The word is `beside`: a second encoder next to the
+# first, whose vector is joined to the first one's. `"shared"` with $k$ = all is SerBERTus' "multi + triple"; `"frozen"` is a static copy that never learns
+# (S9).
 #
 # Below are six of the reports' systems, each drawn from its line in the table of systems: where two lines differ, so do their drawings.
 
@@ -157,9 +158,9 @@ passes = {name: cost.passes(config) for name, config in systems.items()}
 pd.Series(passes, name="passes a step").round(2)
 
 # %% [markdown]
-# So at equal compute, where multi takes 4 epochs, static beside takes 3 and multi + triple 2. What is equal then, exactly: the data, their order of tasks, the batch
-# size, the peak learning rate, the schedule over each run's own length, and the passes (number of steps × passes a step). What is not: the number of steps, the parameters, the memory. *Guess the ranking, then
-# run.*
+# So at equal compute, where multi takes 4 epochs, static beside takes 3 and multi + triple 2. What is equal then, exactly: the data, their order of tasks,
+# the batch size, the peak learning rate, the schedule over each run's own length, and the passes (number of steps × passes a step). What is not: the number
+# of steps, the parameters, the memory. *Guess the ranking, then run.*
 
 # %%
 few = {"limit": dict.fromkeys(THREE, 640)}
@@ -187,10 +188,11 @@ def bill(record, name):
 pd.DataFrame({name: bill(record, name) for name, record in records.items()}).T
 
 # %% [markdown]
-# The bill: passes × tokens come out nearly equal, as they were meant to, while parameters differ by a factor of four. The scores need a warning. QQP and STS are alike in every
-# row: the tiny BERT was asked about pairs in its own schooling, and here no architecture adds to that. SST is still climbing, so most of what looks like a ranking of architectures is one of epochs: four, four, four,
-# three, two. (At equal epochs, layers of its own seem to help SST by several points: one seed, few sentences, a lead to follow and no finding.) At tiny scale this table compares costs, not talents.
-# For those, see the figure below and the published column.
+# The bill: passes × tokens come out nearly equal, as they were meant to, while parameters differ by a factor of four. The scores need a warning. QQP and STS
+# are alike in every row: the tiny BERT was asked about pairs in its own schooling, and here no architecture adds to that. SST is still climbing, so a part of
+# what looks like a ranking of architectures is one of epochs: four, four, four, three, two. Another part, from .40 to .49, lies among the three that had
+# four: there layers of its own seem to help SST (one seed, few sentences, a lead to follow and no finding). At tiny scale this table compares costs, not
+# talents. For those, see the published column below.
 #
 # How much of a difference is luck? SST dev has so many sentences that a score has this interval by its size alone:
 
@@ -200,8 +202,9 @@ right = wilson(round(records["S10-multi"]["scores"]["sst"] * n), n)
 print(f"SST {right.value:.3f} on {n} sentences: 95 % {right.low:.3f} … {right.high:.3f}")
 
 # %% [markdown]
-# Two models whose scores lie well within that interval cannot be told apart by their scores alone; a paired comparison (notebook 08) sees more, and the reports do not print what it needs. The five SerBERTus models that share anything differ by less than a point in their mean; only triple is clearly
-# behind, and only on STS, the smallest task: alone with 6,040 pairs, it misses what QQP would have taught its encoder.
+# Two models whose scores lie well within that interval cannot be told apart by their scores alone; a paired comparison (notebook 08) sees more, and the
+# reports do not print what it needs. The five SerBERTus models that share anything differ by less than a point in their mean; only triple is clearly behind,
+# and only on STS, the smallest task: alone with 6,040 pairs, it misses what QQP would have taught its encoder.
 
 # %%
 figures.draw("09_2_sharing")
@@ -211,8 +214,9 @@ figures.draw("09_2_sharing")
 #
 # ## Two sentences: together or apart
 #
-# Read together, every word of $u$ can look at every word of $v$, in every layer. Read apart, each becomes one vector first, and comparison comes too late for details. Apart has one great advantage that
-# no score shows: a thousand sentences need a thousand passes, while reading all their pairs together needs half a million. What do they cost in training?
+# Read together, every word of $u$ can look at every word of $v$, in every layer. Read apart, each becomes one vector first, and comparison comes too late for
+# details. Apart has one great advantage that no score shows: a thousand sentences need a thousand passes, while reading all their pairs together needs half a
+# million. What do they cost in training?
 
 # %%
 tokenizer = Tokenizer(scale.weights)
@@ -228,11 +232,12 @@ for pair in ("cross", "separate"):
 pd.DataFrame(lengths).T
 
 # %% [markdown]
-# About the same number of tokens (apart has one [CLS] more a pair), and attention scores about half as many, which hardly matters for sentences this short. So compute is equal enough, and scores may be
-# compared.
+# About the same number of tokens (apart has one [CLS] more a pair), and attention scores about half as many, which hardly matters for sentences this short.
+# So compute is equal enough, and scores may be compared.
 #
-# And the order? *Is A a paraphrase of B* should not depend on who comes first, but a cross-encoder that always saw the pairs as given may have learned that it does. Three remedies: random order in training (S11),
-# both orders averaged when predicting (twice the cost, then), or features that are symmetric ($|u-v|$, $u*v$, cosine).
+# And the order? *Is A a paraphrase of B* should not depend on who comes first, but a cross-encoder that always saw the pairs as given may have learned that
+# it does. Three remedies: random order in training (S11), both orders averaged when predicting (twice the cost, then), or features that are symmetric
+# ($|u-v|$, $u*v$, cosine).
 
 # %%
 figures.draw("09_3_pairs")
@@ -240,12 +245,13 @@ figures.draw("09_3_pairs")
 # %% [markdown]
 # ![QQP and STS scores of ways to read a pair, and their minutes of training](../figures/09_3_pairs.png)
 #
-# With MiniLM (one seed, one epoch, 3,000 pairs of QQP) random order and then both orders bring STS .004 each and take .001 and .004 from QQP: what one seed can show is that they are no remedy for anything large.
+# With MiniLM (one seed, one epoch, 3,000 pairs of QQP) random order and then both orders bring STS .004 each and take .001 and .004 from QQP: what one seed
+# can show is that they are no remedy for anything large.
 #
 # ## Heads
 #
-# EKJ put 0 to 4 hidden layers into each head (E1–E5) and found two best, on one run each. Then it replaced the SST head by routing (E7): every word votes for output vectors, and gives more of
-# itself to the outputs that predict it well. It stayed near chance, and the report could not say why.
+# EKJ put 0 to 4 hidden layers into each head (E1–E5) and found two best, on one run each. Then it replaced the SST head by routing (E7): every word votes for
+# output vectors, and gives more of itself to the outputs that predict it well. It stayed near chance, and the report could not say why.
 
 # %%
 figures.draw("09_4_heads")
@@ -253,8 +259,9 @@ figures.draw("09_4_heads")
 # %% [markdown]
 # ![Scores of heads with 0 to 4 hidden layers, with SMART, and with routing for SST](../figures/09_4_heads.png)
 #
-# **Why did routing fail?** Two suspects. The head may be unable to learn the task. Or it learns too slowly: it is a deep network with fresh weights (three routings, two iterations each) and got the rate of
-# 1e-5 that suits a *trained* encoder. Both can be tried with one switch, `head_lr`, a factor on the rate of heads alone. SST only, the same steps, two heads at two rates:
+# **Why did routing fail?** Two suspects. The head may be unable to learn the task. Or it learns too slowly: it is a deep network with fresh weights (three
+# routings, two iterations each) and got the rate of 1e-5 that suits a *trained* encoder. Both can be tried with one switch, `head_lr`, a factor on the rate
+# of heads alone. SST only, the same steps, two heads at two rates:
 
 # %%
 sst = {"limit": {"sst": 960}, "epochs": 3, "tasks": ("sst",)}
@@ -287,14 +294,15 @@ axes.set(
 axes.legend(fontsize=7.5, loc="upper left", bbox_to_anchor=(1.01, 1));
 
 # %% [markdown]
-# Both suspects go free. At either rate routing's loss falls below the linear head's, and on dev it is no worse (one seed, 400 sentences, an interval of ± .05: no victory either, and 17 % more parameters at this
-# width). So the head learns, and fast enough. What is left is what differs: SMART's noise on top of it (E7 had it from the start), padding, which the method's published code counts as words and ours leaves out, or a
-# slip in one program. From outside a failure cannot be explained; but two good explanations for it can be thrown away in a minute.
+# Both suspects go free. At either rate routing's loss falls below the linear head's, and on dev it is no worse (one seed, 400 sentences, an interval of ±
+# .05: no victory either, and 17 % more parameters at this width). So the head learns, and fast enough. What is left is what differs: SMART's noise on top of
+# it (E7 had it from the start), padding, which the method's published code counts as words and ours leaves out, or a slip in one program. From outside a
+# failure cannot be explained; but two good explanations for it can be thrown away in a minute.
 #
 # ## Which vector speaks for the sentence
 #
-# [CLS], the mean of the words, the largest value of each coordinate, or the checkpoint's own pooler (a layer trained on next-sentence prediction, which MiniLM and our tiny BERT never had: there it is
-# random).
+# [CLS], the mean of the words, the largest value of each coordinate, or the checkpoint's own pooler (a layer trained on next-sentence prediction, which
+# MiniLM and our tiny BERT never had: there it is random).
 
 # %%
 figures.draw("09_5_pooling")
@@ -314,8 +322,8 @@ figures.draw("09_6_samplings")
 #
 # ## All of them, with the bill
 #
-# **Does more cost buy more score?** Every recorded system of three tasks. Up and to the left is better; a dot that has another above and to its left should not be
-# bought.
+# **Does more cost buy more score?** Every recorded system of three tasks. Up and to the left is better; a dot that has another above and to its left should
+# not be bought. Mind the caption: these runs did not all read equally much, so it is a picture of the method and no price list yet.
 
 # %%
 figures.draw("09_7_score_and_cost")
@@ -338,8 +346,9 @@ pd.DataFrame({
 # %% [markdown]
 # ## What you have shown
 #
-# Own layers cost memory and no time; a second encoder costs time. 110, 138 and 386 million follow by arithmetic, 153 does not. Between models that share anything the published differences are
-# smaller than what chance alone gives on 1,101 sentences. And "it failed" is a question: two likely answers were tried here, and both were wrong.
+# Own layers cost memory and no time; a second encoder costs time. 110, 138 and 386 million follow by arithmetic, 153 does not. Between models that share
+# anything the published differences are smaller than what chance alone gives on 1,101 sentences. And "it failed" is a question: two likely answers were tried
+# here, and both were wrong.
 #
 # **Three questions**
 #
@@ -355,7 +364,8 @@ pd.DataFrame({
 #
 # <details><summary>3. Of ten architectures you report the best on dev. What should its test score be?</summary>
 #
-# Lower, on average, even if all ten are equally good: you have chosen the luckiest. With ten equal models and a standard error of 1.5 points the best looks about 2.3 points better than it is.
+# Lower, on average, even if all ten are equally good: you have chosen the luckiest. With ten equal models and a standard error of 1.5 points the best looks
+# up to 2.3 points better than it is: so much if their errors have nothing in common, less by as much as they err on the same sentences.
 # </details>
 #
 # **Next:** [10 · Ensembles](10_ensembles.ipynb) stops choosing and takes them all.

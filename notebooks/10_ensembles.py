@@ -9,9 +9,9 @@
 # %% [markdown]
 # # 10 · Ensembles
 #
-# Three runs of the same program, the same data, the same settings; only the seed differs. Each gets 49 % of the sentences right. Average what they say, and it is 50 %, for nothing but
-# arithmetic. The highest score in all five reports is made like this, from seven to nine models for each task, 2.6 billion parameters in all. How far does it go, when does one more stop paying, and how
-# much of the gain is only our own choosing?
+# Three runs of the same program, the same data, the same settings; only the seed differs. Each gets 49 % of the sentences right. Average what they say, and
+# it is 50 %, for nothing but arithmetic. The highest score in all five reports is made like this, from seven to nine models for each task, 2.6 billion
+# parameters in all. How far does it go, when does one more stop paying, and how much of the gain is only our own choosing?
 #
 # **You will be able to** average models and say why it helps, choose members greedily, tell a gain from the luck of choosing it, and put several models' knowledge back into one.
 #
@@ -59,7 +59,7 @@ pd.set_option("display.max_colwidth", 70)
 #
 # Every recorded run keeps its predictions for dev and test, unrounded: five probabilities for each SST sentence, one probability for each QQP pair, a number from 0 to 5 for STS.
 # That is all an ensemble needs. No model is loaded in the first half of this notebook, and so it can use the real runs at any scale: here are all
-# recorded ones for SST at the largest scale.
+# recorded ones that learned from at least three tenths of SST's sentences, at the largest scale.
 
 # %%
 pool = pools(tasks=("sst",))["sst"]
@@ -85,8 +85,8 @@ counts = pd.Series(right.sum(0)).value_counts().sort_index().to_frame("sentences
 counts.rename_axis("how many of the three are right")
 
 # %% [markdown]
-# Mostly, but not always: for about one sentence in four it depends on the seed whether the answer is right. That is where there is something to win. What the seed decides is noise, and noise
-# averages out.
+# Mostly, but not always: for about one sentence in four it depends on the seed whether the answer is right. That is where there is something to win. What the
+# seed decides is noise, and noise averages out.
 #
 # ## Your turn: the average
 #
@@ -94,7 +94,8 @@ counts.rename_axis("how many of the three are right")
 #
 # $$\bar p = \frac1M \sum_{i=1}^{M} p_i$$
 #
-# Think of what *not* to do: rounding first, voting, averaging logits. Each throws something away.
+# Think of what *not* to do. Rounding first and voting throw away how sure each member was. Averaging logits is another rule, in which one member that is sure
+# of No outvotes the others.
 #
 # Difficulty ●○○○○ · 5 minutes.
 
@@ -133,8 +134,8 @@ pd.DataFrame({
 # $$\underbrace{\|\bar p - y\|^2}_{\text{the ensemble's error}} \;=\; \underbrace{\frac1M\sum_i \|p_i - y\|^2}_{\text{members' mean error}} \;-\;
 # \underbrace{\frac1M\sum_i \|p_i - \bar p\|^2}_{\text{how far members disagree}}$$
 #
-# This is algebra (Krogh and Vedelsby, 1995), it holds to the last digit, and the last term cannot be negative. So an average is *never worse* than its members are on average, and it is the better the more they
-# differ, as long as they are equally good. Does it hold here?
+# This is algebra (Krogh and Vedelsby, 1995), it holds to the last digit, and the last term cannot be negative. So an average is *never worse* than its
+# members are on average, and it is the better the more they differ, as long as they are equally good. Does it hold here?
 
 # %%
 truth = np.eye(5)[labels.astype(int)]
@@ -155,8 +156,8 @@ print(f"members {error:.6f} − disagreement {spread:.6f} = {error - spread:.6f}
 #
 # $$i^* = \arg\max_{i \notin chosen}\ score\Big(\tfrac{1}{|chosen| + 1}\big(p_i + \sum_{j \in chosen} p_j\big),\ labels\Big)$$
 #
-# Each `members[i]` is what `average_predictions` averages; `score(predictions, labels)` gives a number, higher is better. A tie between members goes to the earlier one; a score that stays the
-# same is no fall.
+# Each `members[i]` is what `average_predictions` averages; `score(predictions, labels)` gives a number, higher is better. A tie between members goes to the
+# earlier one; a score that stays the same is no fall.
 #
 # Difficulty ●●●○○ · 25 minutes.
 
@@ -181,8 +182,8 @@ pd.DataFrame({
 }).round(4)
 
 # %% [markdown]
-# Now do it by hand. **Whom do you take next, and when do you stop?** Tick and untick. A dot is what a run scores by itself; the bar beside the black line says what the team would score if you
-# added that one, or took it out. Is the best candidate always the best addition? Can you beat the greedy way?
+# Now do it by hand. **Whom do you take next, and when do you stop?** Tick and untick. A dot is what a run scores by itself; the bar beside the black line
+# says what the team would score if you added that one, or took it out. Is the best candidate always the best addition? Can you beat the greedy way?
 
 # %%
 picker = Picker(few(pool))
@@ -208,17 +209,19 @@ figures.draw("10_1_more_members")
 # %% [markdown]
 # ![Score against the number of averaged members: greedy where it was chosen, greedy where it was not, and at random](../figures/10_1_more_members.png)
 #
-# The first few members give most of it; after the stop, weaker ones only dilute. Two more things are worth seeing. The blue line, the honest one (how it is made comes next), lies
-# below the orange where there is much to choose and meets it where everything is taken: at the right end nothing is chosen. And drawing blindly works too: averaging pays before any choosing.
-# What choosing does is to keep the bad ones out, here whoever has a frozen encoder (C1, P1) and whoever saw a part of the sentences or one epoch only.
+# The first few members give most of it. Here the rule stops too early: with two members it has .510, with six .516. From about ten on, weaker ones only
+# dilute. Two more things are worth seeing. The blue line, the honest one (how it is made comes next), lies below the orange where there is much to choose and
+# meets it where everything is taken: at the right end nothing is chosen. And drawing blindly works too: averaging pays before any choosing. What choosing
+# does is to keep the bad ones out, here whoever has a frozen encoder (C1, P1 to P5) and whoever learned for one epoch only.
 #
-# The stop itself is a rule of thumb. If the best member is best by luck, it may find no partner that helps, and the greedy way ends with a team of one, where four others would have been better:
-# look past the stop before you believe it. Here it stops after two: the first is a run of .504, and the same settings with two other seeds gave .489 and .478.
+# The stop itself is a rule of thumb. If the best member is best by luck, it may find no partner that helps, and the greedy way ends with a team of one, where
+# four others would have been better: look past the stop before you believe it. Here it stops after two: the first is a run of .504, and the same settings
+# with two other seeds gave .489 and .478.
 #
 # ## How the choice flatters itself
 #
-# The orange line is what SerBERTus, and nearly everybody, reports: the ensemble chosen on dev has such a score on dev. Here is what is wrong with that. Twenty-five members who know *nothing*,
-# random probabilities, 200 sentences with random labels. The truth is 20 %, for any of them and for any mean of them.
+# The orange line is what SerBERTus, and nearly everybody, reports: the ensemble chosen on dev has such a score on dev. Here is what is wrong with that.
+# Twenty-five members who know *nothing*, random probabilities, 200 sentences with random labels. The truth is 20 %, for any of them and for any mean of them.
 
 # %%
 rng = np.random.default_rng(5)
@@ -232,13 +235,15 @@ for name, where in (("dev, where they were chosen", dev), ("2,000 other sentence
     print(f"{len(team)} of 25 fools on {name}: {score(together, said[where]):.3f}")
 
 # %% [markdown]
-# Twelve points out of nothing: the best of 25 is lucky on these 200 sentences, each addition was *chosen* for being lucky on them too, and elsewhere nothing is left. The remedy is as old as testing: choose on some
-# sentences, score on others.
+# Twelve points out of nothing: the best of 25 is lucky on these 200 sentences, each addition was *chosen* for being lucky on them too, and elsewhere nothing
+# is left. The remedy is as old as testing: choose on some sentences, score on others.
 #
 # ### Your turn: who has a say
 #
-# `dev` and `test` are arrays of positions. Choose the members with your greedy way by what they say on `dev`, and give the chosen members' average on `test`, in the order of `test`. The
-# labels of `test` must have no say. (You may use `greedy_ensemble` and `average_predictions` from above.)
+# Cut dev into five parts, *folds*. Each in turn is `test`, the other four are `dev`, both given as arrays of positions; the course's test file has no part in
+# this. Choose the members with your greedy way by what they say on `dev`, and give the chosen members' average on `test`, in the order of `test`. The labels
+# of `test` must have no say. (You may use `greedy_ensemble` and `average_predictions` from above. Where the library's `greedy_ensemble` stands in, the
+# positions are its answer's `.chosen`.)
 #
 # Difficulty ●●○○○ · 10 minutes.
 
@@ -270,14 +275,16 @@ figures.draw("10_3_optimism")
 # %% [markdown]
 # ![Greedy score where it was chosen and where it was not, against the number of candidates](../figures/10_3_optimism.png)
 #
-# The gap is what the choice says too much: one to two points here, from a dozen candidates on, and as large as many a gain that the reports tell of. (More recorded runs make the picture longer: it is drawn
-# from whatever is there.) Note that the honest line rises as well: choosing from more *is* better, only not by as much as it says. The "best single" is flattered in the same way, being the best of several; and so is the "best epoch" of each run. SerBERTus' own Table 7 shows it: the big ensemble has .7908 on
-# dev, above the best model of each task (.7826); on test it has .7861, and the best models .7845. Of a gain of .0082 there remain .0016.
+# The gap is what the choice says too much: one to two points here, from a dozen candidates on, and as large as many a gain that the reports tell of. (More
+# recorded runs make the picture longer: it is drawn from whatever is there.) Note that the honest line rises as well: choosing from more *is* better, only
+# not by as much as it says. The "best single" is flattered in the same way, being the best of several; and so is the "best epoch" of each run. SerBERTus' own
+# Table 7 shows it: the big ensemble has .7908 on dev, above the best model of each task (.7826); on test it has .7861, and the best models .7845. Of a gain
+# of .0082 there remain .0016.
 #
 # ## Score and cost
 #
-# Four ways to make one answer for three tasks: a single model; one that shares its lower layers and has top layers of its own for each task; the best model for each task; an ensemble for each
-# task. None is worse on dev than the one before, and none is cheaper. (A way that no recorded run goes is left out.)
+# Four ways to make one answer for three tasks: a single model; one that shares its lower layers and has top layers of its own for each task; the best model
+# for each task; an ensemble for each task. None is worse on dev than the one before, and none is cheaper. (A way that no recorded run goes is left out.)
 
 # %%
 known = records.load_all(scale=pool.runs[0]["config"]["scale"])
@@ -290,14 +297,17 @@ figures.draw("10_4_score_and_cost")
 # %% [markdown]
 # ![Mean score against parameters, own runs and the five reports, and against minutes of training](../figures/10_4_score_and_cost.png)
 #
-# Per parameter the small models do well: five MiniLMs together have about as many parameters as one BERT-base, and stand a little above SMARTCS' best (dev .757 against .750). (MiniLM saw Quora pairs in its own first training,
-# which helps QQP.) And per parameter ensembles do badly: SerBERTus' step from "best per task" to "big ensemble" takes seven times the parameters for .0082 on dev, and .0016 on test. The honest cross
-# lies below the plus: that much of the ensemble's step is flattery. (The triangle, best per task, was chosen on dev as well, from the same runs.)
+# Per parameter the small models do well: five MiniLMs together have about as many parameters as one BERT-base, and honestly chosen stand where SMARTCS' best
+# stands (dev .751 against .750). (MiniLM saw Quora pairs in its own first training, which helps QQP.) And per parameter ensembles do badly: SerBERTus' step
+# from "best per task" to "big ensemble" takes seven times the parameters for .0082 on dev, and .0016 on test. The honest cross (.751) lies not only below the
+# plus (.757) but below the triangle (.753): of the ensemble's step from best per task nothing is proved. (The triangle was chosen on dev too, from the same
+# runs, so it is flattered as well.)
 #
 # ## What did each ingredient give?
 #
-# The systems at the top have many: SMART, more pre-training, layers of their own, both orders of a pair averaged, slower lower layers, other tasks first, a teacher. Two systems that differ in five things say
-# nothing of any one. So look for pairs among all recorded runs: the same settings, seed and data, and *one* switch apart, with their predictions for the same sentences side by side.
+# The systems at the top have many: SMART, more pre-training, layers of their own, both orders of a pair averaged, slower lower layers, other tasks first, a
+# teacher. Two systems that differ in five things say nothing of any one. So look for pairs among all recorded runs: the same settings, seed and data, and
+# *one* switch apart, with their predictions for the same sentences side by side.
 
 # %%
 figures.draw("10_5_ingredients")
@@ -305,17 +315,22 @@ figures.draw("10_5_ingredients")
 # %% [markdown]
 # ![Score with each ingredient less score without it, seed by seed, with intervals](../figures/10_5_ingredients.png)
 #
-# **A teacher pays.** Soft labels, the probabilities of two models of two epochs each in place of SST's labels, give +.019, +.015 and +.020 to students of one epoch: the only bar of three seeds that lies clear of 0 (+.018, from +.005 to +.032). How that works comes at the end of this notebook.
-# Layers of one's own for each task (CerBERTus, two of six) come next: +.027 on SST and +.016 on QQP, −.005 on STS, but from one seed; the bar redraws sentences, not seeds, and on SST seeds differ by a point or two.
-# SMART with noise that can be felt, weight 1, moves three seeds by +.008, −.001 and −.005: a mean of a tenth of a point, an interval of a point to either side, and its heavier settings (grey) lose up to six and a half. (Its dots on QQP and STS are P5's, whose SMART is on SST alone and whose encoder is frozen: nothing could reach them.) Further pre-training on a task's own text loses: a point on SST, two on QQP, three on STS.
-# Critics' text, slower lower layers and other tasks first stay within a point of 0, and so do both orders averaged (SST has no second sentence: exactly 0).
-# Where "no pair yet" stands nothing has been shown, whatever the score of a system that has the ingredient. Your own
-# pairs count at once, also at tiny scale: `figures.draw("10_5_ingredients", scale="tiny")`.
+# **A teacher helps a student of one epoch.** Soft labels, the probabilities of two models of two epochs each in place of SST's labels, give +.020, +.015 and
+# +.019: the only bar of three seeds that lies clear of 0 (+.018, from +.005 to +.032). It is no bargain yet: with true labels and a second epoch the same
+# model has .490, the student .475. And the two teachers were chosen of three, on this dev set. How it works comes at the end of this notebook. Larger, but
+# from one seed, are layers of one's own for each task (CerBERTus, two of six): +.027 on SST and +.016 on QQP, −.005 on STS; the bar redraws sentences, not
+# seeds, and on SST seeds differ by a point or two. SMART with noise that can be felt, weight 1, moves three seeds by +.008, −.001 and −.005: a mean of a
+# tenth of a point, an interval of a point to either side, and its heavier settings (grey) lose up to six and a half. (Its dots on QQP and STS are P5's, whose
+# SMART is on SST alone and whose encoder is frozen: nothing could reach them.) Further pre-training on a task's own text loses: two points on QQP and three
+# on STS (one seed each), a point on SST (not proved: −.025 to +.003). Critics' text, slower lower layers and other tasks first stay within a point of 0, and
+# so do both orders averaged (SST has no second sentence: exactly 0). Where "no pair yet" stands nothing has been shown, whatever the score of a system that
+# has the ingredient. Your own pairs count at once, also at tiny scale: `figures.draw("10_5_ingredients", scale="tiny")`.
 #
 # ## A cheap rival: averaging the weights
 #
-# An ensemble of $M$ models costs $M$ times the work at every prediction. Could one average the *weights*, and have one model? $\frac1M\sum_i \theta_i$ costs nothing. From here on models are
-# needed; three small ones are trained now. Between the first two, and between two epochs of one and the same run, we walk on a straight line, $(1-\alpha)\,\theta_a + \alpha\,\theta_b$.
+# An ensemble of $M$ models costs $M$ times the work at every prediction. Could one average the *weights*, and have one model? $\frac1M\sum_i \theta_i$ costs
+# nothing. From here on models are needed; three small ones are trained now. Between the first two, and between two epochs of one and the same run, we walk on
+# a straight line, $(1-\alpha)\,\theta_a + \alpha\,\theta_b$.
 
 # %%
 PART = {"limit": {"sst": 960}, "epochs": 4} if scale.name == "tiny" else {}
@@ -376,18 +391,20 @@ pd.DataFrame({
 }).T.round(4)
 
 # %% [markdown]
-# Two epochs of one run lie in one valley: the way between them has no bump, and its middle is as good as one may hope. Two seeds lie in two valleys with a ridge between: their mean, as weights, is
-# worse than either. Their mean as *predictions* (green) is better than the two are on average, as the law above promises: the line sags. The seeds began at the same BERT, but their heads were drawn at random, and at the high rate
-# that a tiny model needs they went far. Averaging weights is for checkpoints that are near each other. Even there it need not help: at tiny scale
-# this run gets better with every epoch (squared error .70, .65, .63, .60), and a mean with what it knew earlier takes it back, to .61 with one earlier epoch and .63 with all. It pays where training no longer gets better and only
-# wanders about in its valley; a rate that falls to zero, like ours, brings it to rest there by itself. And the average of three seeds' predictions (.61) is better than its members' mean, as it must be, but the first of them alone has .60:
-# nobody can choose that one beforehand.
-# From a terminal: `minbert train NAME --out FOLDER --keep-epochs`, then `minbert ensemble FOLDER/epoch-2 FOLDER/epoch-3 --average MEAN`; the same command averages two seeds' folders.
+# Two epochs of one run lie in one valley: the way between them has no bump, and its middle is as good as one may hope. Two seeds lie in two valleys with a
+# ridge between: their mean, as weights, is worse than either. Their mean as *predictions* (green) is better than the two are on average, as the law above
+# promises: the line sags. The seeds began at the same BERT, but their heads were drawn at random, and at the high rate that a tiny model needs they went far.
+# Averaging weights is for checkpoints that are near each other. Even there it need not help: at tiny scale this run gets better with every epoch (squared
+# error .70, .65, .63, .60), and a mean with what it knew earlier takes it back, to .61 with one earlier epoch and .63 with all. It pays where training no
+# longer gets better and only wanders about in its valley; a rate that falls to zero, like ours, brings it to rest there by itself. And the average of three
+# seeds' predictions (.61) is better than its members' mean, as it must be, but the first of them alone has .60: nobody can choose that one beforehand. From a
+# terminal: `minbert train NAME --out FOLDER --keep-epochs`, then `minbert ensemble FOLDER/epoch-2 FOLDER/epoch-3 --average MEAN`; the same command averages
+# two seeds' folders.
 #
 # ## One student of many teachers
 #
-# The other way to one model: let the team *teach*. Ask it for every training sentence, and have a new model learn from those probabilities in place of the labels: distillation (Hinton and
-# others, 2015). With the team's $q$ and the student's $p$, the loss of a sentence is
+# The other way to one model: let the team *teach*. Ask it for every training sentence, and have a new model learn from those probabilities in place of the
+# labels: distillation (Hinton and others, 2015). With the team's $q$ and the student's $p$, the loss of a sentence is
 #
 # $$\ell = -\sum_c q_c \log p_c$$
 #
@@ -405,8 +422,9 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# "1, or perhaps 3" says more than "1": the team tells what it is torn between. And there is a second gift: a teacher needs no labels. At tiny scale the pupils learned from 960 sentences; the team has an
-# opinion on the other 1,040 as well. So three students, two seeds each, all of them single models: with labels; with the team's opinion on the same sentences; with its opinion on all.
+# "1, or perhaps 3" says more than "1": the team tells what it is torn between. And there is a second gift: a teacher needs no labels. At tiny scale the
+# pupils learned from 960 sentences; the team has an opinion on the other 1,040 as well. So three students, two seeds each, all of them single models: with
+# labels; with the team's opinion on the same sentences; with its opinion on all.
 
 # %%
 lessons = {
@@ -435,14 +453,18 @@ panels[0].set_yticks(range(len(students)), list(students))
 panels[0].legend(fontsize=8, loc="lower left");
 
 # %% [markdown]
-# (On MiniLM and all of SST it gave two points, as figure 10_5 has it: `minbert sweep W-distilled --scale mini --seeds 0,1,2 --set epochs=1` beside the same of C2.) At tiny scale the lesson costs more than it gives: teachers that are right half the time, after so little reading, are worse company than the labels themselves. But look at the top row.
-# Those students have never seen a true label, only opinions, on twice as many sentences; and they come within a point or so of those who had the labels. That is the use of it: the big
-# ensemble reads text that nobody has labelled, and one small model keeps what it said. (Two seeds each, 400 dev sentences: a difference below three points means little here.)
+# (On MiniLM and all of SST it gave two points, as figure 10_5 has it: `minbert ensemble RUN RUN --task sst --scale mini --teach team-mini`, of runs whose
+# weights were kept with `--out`, and then `minbert sweep W-distilled --scale mini --seeds 0,1,2 --set epochs=1` beside the same of C2.) At tiny scale the
+# lesson costs more than it gives: teachers that are right half the time, after so little reading, are worse company than the labels themselves. But look at
+# the top row. Those students have never seen a true label, only opinions, on twice as many sentences; and they come within a point or so of those who had the
+# labels. That is the use of it: the big ensemble reads text that nobody has labelled, and one small model keeps what it said. (Two seeds each, 400 dev
+# sentences: a difference below three points means little here.)
 #
 # ## From the command line
 #
-# All of this is one command: `minbert ensemble` chooses from recorded runs, says what the choice gives honestly, and with `--out` writes the course's six files, checked line by line. `--replacement`
-# lets a member come in twice, `--teach NAME` writes soft labels, `--average FOLDER` averages weights; `minbert predict` runs a finished run or such an ensemble over any file.
+# All of this is one command: `minbert ensemble` chooses from recorded runs, says what the choice gives honestly, and with `--out` writes the course's six
+# files, checked line by line. `--replacement` lets a member come in twice, `--teach NAME` writes soft labels, `--average FOLDER` averages weights; `minbert
+# predict` runs a finished run or such an ensemble over any file.
 
 # %%
 main([
@@ -453,27 +475,28 @@ main([
 # %% [markdown]
 # ## What you have shown
 #
-# An average is never worse than its members on average, and better by as much as they disagree; choosing members greedily takes a few of many; the score on which one chose is too high,
-# and five folds say by how much; and a team can be put back into one model, by its weights if they lie close, or by its lessons.
+# By squared error an average is never worse than its members on average, and better by as much as they disagree; choosing members greedily takes a few of
+# many; the score on which one chose is too high, and five folds say by how much; and a team can be put back into one model, by its weights if they lie close,
+# or by its lessons.
 #
 # **Three questions**
 #
 # <details><summary>1. You have five copies of one model, and one other that is a little worse. What does the average of all six do?</summary>
 #
-# Nearly what the copies say: they disagree with nobody. Members are worth what they add in *difference*; five copies are one member with five votes. Greedy choice would not take the second copy
-# for any gain (it would, though, for a tie).
+# Nearly what the copies say: they disagree with nobody. Members are worth what they add in *difference*; five copies are one member with five votes. Greedy
+# choice would not take the second copy for any gain (it would, though, for a tie).
 # </details>
 #
 # <details><summary>2. The report chose its big ensemble on dev and then scored it once on test. Is its test score flattered too?</summary>
 #
-# No: nothing was chosen on test, and so .7861 is honest. It would be if several ensembles had been handed in and the best score been told. Dev lost its honesty when it was used for choosing;
-# any set does.
+# No: nothing was chosen on test, and so .7861 is honest. It would be if several ensembles had been handed in and the best score been told. Dev lost its
+# honesty when it was used for choosing; any set does.
 # </details>
 #
 # <details><summary>3. Why may two epochs of one run be averaged by weights, and two BERTs that were pre-trained from different random numbers not?</summary>
 #
-# The hidden numbers of two such BERTs are in another order: number 17 of one does the work of number 203 of the other, and the mean of the two does neither's. Fine-tuned from one start the
-# order is the same. Only their new heads begin at random, and these are small.
+# The hidden numbers of two such BERTs are in another order: number 17 of one does the work of number 203 of the other, and the mean of the two does
+# neither's. Fine-tuned from one start the order is the same. Only their new heads begin at random, and these are small.
 # </details>
 #
 # **Next:** [11 · Analysis](11_analysis.ipynb) asks what all these models still get wrong.

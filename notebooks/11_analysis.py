@@ -85,9 +85,10 @@ analysis.per_class(counts).round(3)
 views.matrix(single, "sst", scale.name)
 
 # %% [markdown]
-# A model that has understood the order of the five classes errs beside the diagonal. The tiny BERT errs there in 35 of its 86 errors, and in 46 on the *other* diagonal: − called +, + called −,
-# ++ called −−. It knows how strong a word is and not always which way it points. No wonder: "silly" and "witty" fit the same gaps, and nothing in its schooling asked which is praise. MiniLM, further down, has
-# seen more of the world: its errors are mostly next door, though the loss treats the five classes as unrelated. How far off is it, all in all, and where do each class's errors go?
+# A model that has understood the order of the five classes errs beside the diagonal. The tiny BERT errs there in 35 of its 86 errors, and in 46 on the
+# *other* diagonal: − called +, + called −, ++ called −−. It knows how strong a word is and not always which way it points. No wonder: "silly" and "witty" fit
+# the same gaps, and nothing in its schooling asked which is praise. MiniLM, further down, has seen more of the world: its errors are mostly next door, though
+# the loss treats the five classes as unrelated. How far off is it, all in all, and where do each class's errors go?
 
 # %%
 views.distance(single, scale.name)
@@ -104,8 +105,9 @@ views.distance(single, scale.name)
 views.calibration(single, scale.name)
 
 # %% [markdown]
-# The number in the title is the mean distance from the line. Training on and on makes a model surer, not righter: dev loss climbs while accuracy stands (notebook 04). One
-# temperature, a number by which all logits are divided, mends most of it and changes no answer. Try: which one brings the points to the line?
+# The number in the title is the mean distance from the line. Training on and on makes a model surer, not righter: dev loss climbs while accuracy stands
+# (notebook 04). One temperature, a number by which all logits are divided, mends most of it and changes no answer. Try: which one brings the points to the
+# line? (To report such a number, choose on one half of dev and read it on the other.)
 
 # %%
 def cooled(temperature):
@@ -142,8 +144,8 @@ views.by_length(single, scale.name)
 # %% [markdown]
 # ## Pairs
 #
-# Quora's question: do these two ask the same? A column that is dark all the way down would be a model with a favourite answer, and a score alone does not show it: of the sample's dev pairs 59 in 100 are
-# different, so "no" to everything scores .59 without a word read. The tiny run has no favourite.
+# Quora's question: do these two ask the same? A column that is dark all the way down would be a model with a favourite answer, and a score alone does not
+# show it: of the sample's dev pairs 59 in 100 are different, so "no" to everything scores .59 without a word read. The tiny run has no favourite.
 
 # %%
 views.matrix(multi, "qqp", scale.name)
@@ -152,20 +154,22 @@ views.matrix(multi, "qqp", scale.name)
 views.by_overlap(multi, scale.name)
 
 # %% [markdown]
-# The left panel asks where the yes-or-no answers fail, the right one where similarity scores are far off, both against the share of words in common. A model can get far by counting
-# shared words, and then falls for pairs that share all words but one. (At tiny scale QQP seems easiest at
-# both ends, where nearly nothing or nearly everything is shared; the bars say how far to trust that.)
+# The left panel asks where the yes-or-no answers fail, the right one where similarity scores are far off, both against the share of words in common. A model
+# can get far by counting shared words, and then falls for pairs that share all words but one. (At tiny scale QQP seems easiest at both ends, where nearly
+# nothing or nearly everything is shared; the bars say how far to trust that.)
 #
 # ## Scores that people gave
 #
-# STS labels are means of several people's whole numbers, so on real data many of them *are* whole numbers, and the histogram has peaks there (see the last section; invented
-# scores peak at 0 and 5 only). The model, trained on squared errors, predicts means, which lie between; one that has learned little predicts little else than the mean of all.
+# STS labels are means of several people's whole numbers, so on real data many of them *are* whole numbers, and the histogram has peaks there (see the last
+# section; the sample's invented scores have one clear peak, at 5). The model, trained on squared errors, predicts means, which lie between; one that has
+# learned little predicts little else than the mean of all.
 
 # %%
 views.sts(multi, scale.name)
 
 # %% [markdown]
-# SMARTCS wondered whether to round predictions near whole numbers. Rounding moves a prediction to where a label *may* be, and often to the wrong one. Does it help? Ask the records:
+# SMARTCS wondered whether to round predictions near whole numbers. Rounding moves a prediction to where a label *may* be, and often to the wrong one. Does it
+# help? Ask the records:
 
 # %%
 guessed, known = scored(multi, "sts")
@@ -183,8 +187,9 @@ pd.Series(
 #
 # ## The worst cases
 #
-# Numbers say where; sentences say why. These are the surest of the wrong answers, and for STS the scores furthest off. Leaf through them, of these two runs or of any recorded one (its dev sentences
-# must be on this machine: without the real data only the tiny scale's are), and keep a tally: is it the model, is it the label, or would you too have hesitated?
+# Numbers say where; sentences say why. These are the surest of the wrong answers, and for STS the scores furthest off. Leaf through them, of these two runs
+# or of any recorded one (its dev sentences must be on this machine: without the real data only the tiny scale's are), and keep a tally: is it the model, is
+# it the label, or would you too have hesitated?
 
 # %%
 def place(one):

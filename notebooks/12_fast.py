@@ -15,8 +15,8 @@
 # **You will be able to** count the arithmetic of a training step, measure your machine's peak and say what share of it you use, find the
 # waste in a step (padding, rows that nobody reads, random numbers), and predict how the cost grows with length, batch and depth.
 #
-# **You need** notebooks 02 and 03. **It takes** an hour to do; about a minute to run at tiny scale, five at mini. On a GPU the same holds with other
-# numbers.
+# **You need** notebooks 02 and 03. **It takes** an hour to do; about a minute to run at tiny scale, five at mini. All of it is measured on the processor, also where there
+# is a GPU: choose `MINBERT_SCALE=tiny` or `mini` there.
 
 # %%
 # Set-up: the same cell in every notebook, on Colab, in JupyterLab and anywhere else; safe to run twice.
@@ -111,8 +111,9 @@ print(
 # %% [markdown]
 # ## Waste 1: padding
 #
-# A batch is as long as its longest sentence; the others are filled up with `[PAD]`, and every `[PAD]` costs what a word costs. How much of a random batch
-# is padding? And of one made of sentences of like length?
+# A batch is as long as its longest sentence; the others are filled up with `[PAD]`, and every `[PAD]` costs what a word costs. How much of a random batch is
+# padding (orange)? And of one made of sentences of like length? For these an epoch is shuffled and cut into *pools* of some batches, each pool is sorted by
+# length and cut, and the batches are shuffled again.
 
 # %%
 def words_and_places(batches):
@@ -133,8 +134,7 @@ ax.invert_yaxis()
 plt.show()
 
 # %% [markdown]
-# Batches of like length must stay random, or the model sees all short sentences first. So an epoch is shuffled, cut into *pools* of 50 batches, each pool is
-# sorted and cut, and the batches are shuffled again. (`Dataset.epoch` is four lines; read it.)
+# Batches of like length must stay random, or the model sees all short sentences first: hence the pools, of 50 batches in all our runs. (`Dataset.epoch` is four lines; read it.)
 #
 # ## Waste 2: rows that nobody reads
 #
@@ -155,7 +155,7 @@ with torch.no_grad():
 print(f"largest difference of the [CLS] vectors: {gap:.1e}")
 
 # %% [markdown]
-# With few layers the last one is a large share. It is exact: the same numbers up to rounding.
+# With few layers the last one is a large share. Leaving its other rows out is exact: the same vector of `[CLS]` up to rounding.
 #
 # ## Waste 3: random numbers
 #
@@ -202,8 +202,9 @@ mine = waterfall.measure(ways, steps=6, rounds=3)
 draw_waterfall(mine)
 
 # %% [markdown]
-# On a small model, small costs weigh more: there the optimiser and the Python around it take a share that vanishes in BERT-base. The same, recorded with
-# MiniLM on the real SST:
+# On a small model, small costs weigh more: the Python around the products takes a share that vanishes in BERT-base. (The optimiser's shrinks by a third or
+# so: over half of MiniLM's parameters are word embeddings, which ask for no products, but AdamW visits them all.) The same, recorded with MiniLM on the real
+# SST:
 
 # %%
 draw_waterfall() if waterfall.read("waterfall") else None
@@ -211,6 +212,8 @@ draw_waterfall() if waterfall.read("waterfall") else None
 # %% [markdown]
 # ![A bar for each way, from the plain one to bfloat16, and what each change saved.](../figures/12_1_waterfall.png)
 #
+# Two bars gain nothing here: *our modules* is the same work in another house, and *fused attention* costs 2 to 5 % on sentences this short.
+# 
 # What was tried and is *not* in the list, because it gained nothing here: one product for Q, K and V (the three are large enough by themselves),
 # packing sentences end to end (sorted pools leave two to four words in a hundred as padding), casting the input of the three products once,
 # the fused attention kernel in bfloat16 (its backward pass takes five times as long as the written one on a CPU), and `torch.compile`: minutes
@@ -259,9 +262,9 @@ draw_growth(here)
 # %% [markdown]
 # ![A panel each for length, batch, layers, tasks, ascent steps and members: ms a step.](../figures/12_2_growth.png)
 #
-# (The picture is MiniLM's; yours is above.) The lines for length, batch and layers do not pass through zero: a step has a fixed cost, the optimiser's above all, which a larger batch
-# shares among more sentences. Length bends upwards late: $4BL^2d$ against $24BLd^2$ means that attention equals the rest only at $L = 6d$, two
-# thousand words for MiniLM.
+# (The picture is MiniLM's; yours is above.) The lines for length, batch and layers do not pass through zero: a step has a fixed cost, the optimiser's above
+# all, which a larger batch shares among more sentences. Length bends upwards late: $4BL^2d$ against $24BLd^2$ means that attention equals the rest only at
+# $L = 6d$, two thousand words for MiniLM.
 
 # %%
 d = config.hidden_size
@@ -313,5 +316,5 @@ figures.draw("12_3_beside_others")
 # (That the ascent's backward pass computes no weight's gradient is already in the eight.)
 # </details>
 #
-# **Next:** back to [05 · three tasks](05_three_tasks.ipynb) with what a step costs in mind, or `minbert sweep --plan`, which says beforehand how long
+# **Next:** back to [05 · three tasks](05_three_tasks.ipynb) with what a step costs in mind, or `minbert sweep C2 --plan`, which says beforehand how long
 # a sweep will take.

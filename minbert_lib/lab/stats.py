@@ -209,8 +209,8 @@ def _quantiles(scores, confidence):
     scores = scores[~np.isnan(scores)]
     if not len(scores):
         return float("nan"), float("nan")
-    tail = (1 - confidence) / 2
-    return tuple(float(value) for value in np.quantile(scores, [tail, 1 - tail]))
+    tail = (1 - confidence) / 2  # 12 digits: the last ones hang on how many threads shared a sum, and would reach a figure
+    return tuple(round(float(value), 12) for value in np.quantile(scores, [tail, 1 - tail]))
 
 
 def aligned(predictions, labels):

@@ -35,7 +35,7 @@ SAVINGS = (
     ("order by length", "batches of like length: half of all words were padding"),
     ("our modules", "the same work, in the library's model and trainer"),
     ("[CLS] alone", "the last layer computes the one row that is read"),
-    ("fused attention", "PyTorch's kernel where it is faster"),
+    ("fused attention", "PyTorch's kernel"),
     ("fused AdamW", "one pass over the parameters"),
     ("cheap dropout", "16 random bits a number"),
     ("oneDNN products", "the processor's widest instructions, in float32"),

@@ -62,7 +62,7 @@ SWITCHES = {
 
 
 def ascent_step(noise, gradient, step_size, radius, norm="linf", projection="ball"):
-    """One step up the gradient, then back on the ball of `radius`. noise, gradient: (rows, L, d)."""
+    """One step up the gradient, then back on the ball of `radius`. noise, gradient: (rows, L, D)."""
     if projection == "divide":  # each token for itself, and the gradient at its own size
         moved = noise + step_size * gradient
         return moved / (_size(moved, norm, -1) + radius)
@@ -88,7 +88,7 @@ class Clean(NamedTuple):
 
     batch: Batch
     kind: str
-    embedded: torch.Tensor  # (rows, L, d)
+    embedded: torch.Tensor  # (rows, L, D)
     outputs: torch.Tensor
     rng: tuple | None  # from which dropout draws the same masks again
     whole: torch.Tensor  # embedded is whole[rows]; the graph of the outputs begins at whole
@@ -183,7 +183,7 @@ class SmartRegularizer:
         return Clean(batch, TASKS[batch.task].kind, embedded, outputs, rng, whole, rows)
 
     def _attack(self, side):
-        """The perturbation δ, (rows, L, d), a constant."""
+        """The perturbation δ, (rows, L, D), a constant."""
         keep = 1 if self.perturb_padding else side.batch.attention_mask[..., None]
         x, target = wide(side.embedded.detach()), side.outputs.detach()
         start = torch.randn(x.shape, generator=self.generator, device=x.device, dtype=x.dtype)

@@ -77,7 +77,7 @@ def check_symmetric_kl(answer):
 
 
 def ascent_spec(noise, gradient, step_size, radius, twist=""):
-    """Each sentence: the gradient divided by its largest entry, a step along it, back into the ball. (rows, L, d)"""
+    """Each sentence: the gradient divided by its largest entry, a step along it, back into the ball. (rows, L, D)"""
     largest = gradient.abs().amax((1, 2), keepdim=True)
     size = {
         "all": gradient.abs().max(),

@@ -152,7 +152,7 @@ def sts(record=None, scale="mini"):
     edges = np.arange(-0.1, 5.2, 0.2)  # 0.2 wide and centred on 0, 0.2 …: a whole number is a bin of its own
     left.hist(labels, edges, color=style.GREEN, alpha=0.45, label="true")
     left.hist(predictions, edges, histtype="step", color=style.BLUE, lw=1.6, label="predicted")
-    left.set(xlabel="similarity", ylabel="pairs", title="True scores peak at whole numbers")
+    left.set(xlabel="similarity", ylabel="pairs", title="True and predicted scores")
     left.legend(fontsize=8)
     right.scatter(labels, predictions, s=7, alpha=0.35, color=style.BLUE, linewidths=0)
     right.plot([0, 5], [0, 5], color=style.GREY, lw=1, ls="--")

@@ -32,7 +32,12 @@ def rows_of(names, fields, least, scale=None):
     """({name: runs that differ from the first system in `fields` only}, scale)."""
 
     def find(scale):
-        runs = family(names[0], fields, scale, least)
+        try:
+            runs = family(names[0], fields, scale, least)
+        except Missing:  # of its rows those that nobody ran make the picture
+            known = {record["name"] for record in records.load_all(scale=scale)}
+            first, *more = [name for name in names if name not in known] or names
+            raise Missing(f"run `{command(first, scale)}`" + f" and the same of {', '.join(more)}" * bool(more)) from None
         wanted = {name: records.rounded(system(name, scale).to_dict()) for name in names}
         found, seen = {}, set()
         for name, line in wanted.items():  # small models have fewer layers, and two names may be one system
