@@ -363,7 +363,7 @@ layer_probe(probes.layer_scores(scale.name, bert=bert))
 # **Three questions**
 #
 # <details><summary>1. At layer 0 no word has looked at another yet. Why does the *mean* over the words tell something about the sentence there all the same?</summary>
-# 
+#
 # It is a sum over the words, so a linear model of it counts words, if only through $D$ numbers for each piece: that is why it stays below real counts.
 # </details>
 #

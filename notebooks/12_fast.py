@@ -213,7 +213,7 @@ draw_waterfall() if waterfall.read("waterfall") else None
 # ![A bar for each way, from the plain one to bfloat16, and what each change saved.](../figures/12_1_waterfall.png)
 #
 # Two bars gain nothing here: *our modules* is the same work in another house, and *fused attention* costs 2 to 5 % on sentences this short.
-# 
+#
 # What was tried and is *not* in the list, because it gained nothing here: one product for Q, K and V (the three are large enough by themselves),
 # packing sentences end to end (sorted pools leave two to four words in a hundred as padding), casting the input of the three products once,
 # the fused attention kernel in bfloat16 (its backward pass takes five times as long as the written one on a CPU), and `torch.compile`: minutes
