@@ -274,6 +274,9 @@ def parser():
 
 
 def main(argv=None):
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a file on Windows would else be written in an old code page, without → and −
+            stream.reconfigure(encoding="utf-8")
     args = parser().parse_args(argv)
     try:
         return args.function(args) or 0

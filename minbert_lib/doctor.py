@@ -136,9 +136,10 @@ def _memory_gb():
 
 def storage():
     place = home.home()
-    there = place
-    while not there.exists():
-        there = there.parent
+    there = next((path for path in (place, *place.parents) if path.exists()), None)
+    if there is None:  # a drive that is not there
+        yield Finding(HINT, f"{place} is nowhere on this machine", "point MINBERT_HOME at a folder you may write to")
+        return
     free = shutil.disk_usage(there).free / 2**30
     source = "MINBERT_HOME" if os.environ.get("MINBERT_HOME") else "the default; set MINBERT_HOME to move it"
     text = f"downloads and runs go to {place} ({source}), {free:.0f} GB free"

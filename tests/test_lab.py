@@ -24,6 +24,8 @@ from minbert_lib.lab.config import parse_setting
 from minbert_lib.lab.run import told
 from minbert_lib.lab.systems import SYSTEMS
 from minbert_lib.learn import checkpoint
+from minbert_lib.learn.trainer import Trainer
+from minbert_lib.text.rows import Rows
 
 SMALL = {"limit": {"sst": 64, "qqp": 48, "sts": 48}, "dev_limit": {"sst": 40, "qqp": 40, "sts": 40}, "epochs": 2, "batch_size": 8}
 
@@ -275,6 +277,30 @@ def test_a_record_speaks_for_the_files_that_it_was_made_with(monkeypatch):
     assert records.find(config)["key"] == config.key()
 
 
+def test_a_kept_run_and_a_checkpoint_speak_for_their_data_too(tmp_path, monkeypatch):
+    config, update = small(epochs=2), Trainer.update
+
+    def stops(trainer, tasks):
+        if trainer.step == 4:
+            raise KeyboardInterrupt
+        return update(trainer, tasks)
+
+    kept = run(config, out=tmp_path / "kept", progress=False)
+    assert run(config, out=tmp_path / "kept", progress=False)["key"] == kept["key"]
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Trainer, "update", stops)
+        run(config, out=tmp_path / "stopped", progress=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(records, "fingerprint", lambda path: "another file's")
+        with pytest.raises(MinbertError, match="other data or weights"):
+            run(config, out=tmp_path / "kept", progress=False)
+    with monkeypatch.context() as patch, pytest.raises(MinbertError, match="other training data"):
+        patch.setattr(Rows, "fingerprint", lambda rows: {"file": "", "rows": len(rows), "sha256": "another file's"})
+        run(config, out=tmp_path / "stopped", progress=False)
+    with pytest.raises(MinbertError, match="holds another run"):
+        run(small(lr=2e-4), out=tmp_path / "kept", again=True, progress=False)
+
+
 def test_a_learners_new_code_never_goes_on_from_her_old_ones_checkpoint(monkeypatch):
     steps = []
 
@@ -381,6 +407,28 @@ def test_a_grid_is_every_combination_and_a_search_draws_between():
     drawn = sweep.random_search("C2", {"lr": [1e-5, 1e-3], "pooling": ["cls", "mean"]}, 20)
     assert all(1e-5 <= c.lr <= 1e-3 and c.pooling in ("cls", "mean") for c in drawn)
     assert sweep.random_search("C2", {"lr": [1e-5, 1e-3]}, 3) == sweep.random_search("C2", {"lr": [1e-5, 1e-3]}, 3)
+
+
+def test_what_is_fixed_does_not_vary(capsys):
+    """A row's own axis may be fixed; one's own command may not say both."""
+    assert [config.smart for config in sweep.of_row("S8", smart=3)] == [3]
+    assert len(sweep.of_row("S9", tasks=("sst",))) == 2 and len(sweep.of_row("S7", layer_decay=1.0)) == 7
+    assert cli.main(["sweep", "C2", "--scale", "tiny", "--set", "lr=1e-4", "--grid", "lr=1e-4,2e-4", "--plan"]) == 2
+    assert "lr is to vary and to stay" in capsys.readouterr().err
+    for more in ([], ["--random", "2"]):
+        assert cli.main(["sweep", "C2", "--scale", "tiny", "--grid", "seed=0,1", "--plan", *more]) == 2
+        assert "seed does not vary by --grid" in capsys.readouterr().err
+    assert sweep.values('{"sst": 100, "qqp": 200}') == [{"sst": 100, "qqp": 200}]
+
+
+def test_a_worker_tries_a_run_once(tmp_path, monkeypatch):
+    """Also where it ends well and leaves no record, as a kept run does whose record was removed."""
+    configs = sweep.grid("C2", {"lr": [1e-4, 2e-4]}, **SMALL)
+    listed, ran = tmp_path / "configs.json", []
+    listed.write_text(json.dumps([config.to_dict() for config in configs]))
+    monkeypatch.setattr(sweep, "run", lambda config, **_: ran.append(config.key()))
+    sweep._worker(listed)
+    assert ran == [config.key() for config in configs]
 
 
 def test_two_workers_one_of_them_killed_leave_no_run_out(tmp_path):

@@ -307,6 +307,19 @@ def test_epochs_of_one_run_are_kept_and_averaged(finished, tmp_path, capsys):
     assert cli.main(["train", "C2", "--keep-epochs"]) == 2 and "--out FOLDER" in capsys.readouterr().err
 
 
+def test_an_epochs_folder_is_no_member_with_the_best_epochs_predictions(finished, tmp_path, capsys):
+    record = run(
+        system("C2", "tiny", **{**SMALL, "epochs": 2, "seed": 9}), out=tmp_path / "run", keep_epochs=True, progress=False
+    )
+    other = tmp_path / f"run/epoch-{3 - record['best_epoch']}"
+    assert cli.main(["ensemble", str(other), "--task", "sst", "--scale", "tiny"]) == 2
+    assert "predictions are not here" in capsys.readouterr().err
+    best = members.recorded(
+        [str(tmp_path / f"run/epoch-{record['best_epoch']}")], "mini"
+    )  # of its own scale, whichever is asked for
+    assert [run["key"] for run in best] == [record["key"]] and records.has_predictions(best[0])
+
+
 def test_epochs_that_a_stop_left_out_are_made(finished, tmp_path, monkeypatch, capsys):
     """Whether it stopped while they were kept, or before anybody asked for them."""
     config, update = system("C2", "tiny", **{**SMALL, "epochs": 2}), Trainer.update

@@ -10,7 +10,7 @@ from minbert_lib import home
 from minbert_lib.lab import planning, pretraining, records, run, sweep, system
 from minbert_lib.learn.pretrain import COST
 from minbert_lib.model import BertConfig, BertModel
-from minbert_lib.text import Tokenizer
+from minbert_lib.text import Tokenizer, read_rows
 
 SHAPE = {
     "hidden_size": 16,
@@ -89,6 +89,15 @@ def test_a_plan_without_a_record_that_tells_says_so(empty_home, monkeypatch):
         said = planning.plan_text(sweep.of_row(row, (0,), "mini"))
         assert f"{runs} runs, 0 of them recorded" in said and f"{steps} steps of pre-training come on top" in said
         assert "about" not in said
+
+
+def test_what_a_record_cut_off_is_counted_whole(place):
+    """A run on 32 sentences says what 64 take, and what all of them take."""
+    record = run(system("C2", "tiny", start=str(place), max_length=48, **SMALL), progress=False)
+    longest = max(record["seconds"], record["wall_seconds"])
+    asked = lambda limit: planning.plan([system("C2", "tiny", 1, start=str(place), max_length=48, **{**SMALL, "limit": limit})])
+    assert asked({"sst": 64})["seconds"] == pytest.approx(2 * longest, rel=1e-3)
+    assert asked({})["seconds"] == pytest.approx(len(read_rows("sst", "train", home.scale("tiny").data)) / 32 * longest, rel=1e-3)
 
 
 def test_smarts_steps_and_share_count(empty_home, monkeypatch):

@@ -7,6 +7,7 @@ beside the files to hand in, says all that it takes to make them again: candidat
 """
 
 import json
+import operator
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,7 +67,7 @@ def recorded(runs, scale):
     for name in runs:
         named = [run for run in known if name in (run["name"], run["key"])]
         if not named and (Path(name) / "result.json").is_file():
-            named = [_of_folder(name, known)]
+            named = [_of_folder(name)]
         if not named:
             raise MinbertError(f"nothing recorded at scale {scale} is called {name!r}, and it is no finished run's folder")
         for run in named:  # if twice, by its system and by its folder, it keeps the folder
@@ -75,10 +76,11 @@ def recorded(runs, scale):
     return list(found.values()) if runs else known
 
 
-def _of_folder(folder, known):
-    """A finished run's record with its stored predictions, which lie beside it or with the other records."""
-    here = records.load(Path(folder) / "result.json")
-    twin = next((run for run in known if (run["name"], run["key"]) == (here["name"], here["key"])), here)
+def _of_folder(folder):
+    """A finished run's record with its stored predictions, which lie beside it or with the other records (of the same epoch's weights)."""
+    here, alike = records.load(Path(folder) / "result.json"), operator.itemgetter("name", "key", "best_epoch")
+    known = records.load_all(scale=here["config"]["scale"], name=here["name"])
+    twin = next((run for run in known if alike(run) == alike(here)), here)
     records.predictions(twin)  # refused here where they are nowhere
     return {**twin, "folder": str(folder)}
 
@@ -133,6 +135,7 @@ def ways(teams):
     """
     rows = {}
     serve_all = [run for run in next(iter(teams.values())).pool.runs if all(run in team.pool.runs for team in teams.values())]
+    serve_all = [run for run in serve_all if all(run["scores"][task] is not None for task in teams)]  # constant answers have no r
     alone = [run for run in serve_all if run["config"]["beside"] == "none"]
     single = [run for run in alone if run["config"]["own_layers"] == 0]
     shared = [run for run in alone if run["config"]["own_layers"] not in (0, "all")]

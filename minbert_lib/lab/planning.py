@@ -5,7 +5,12 @@ a step (`cost.penalties`); the nearer the record, the less arithmetic. Pre-train
 is not made yet. What no record speaks for has no estimate, and the plan says so.
 """
 
+import functools
+
+from ..errors import MinbertError
+from ..home import scale
 from ..model.multitask import of_task
+from ..text.rows import read_rows
 from . import cost, pretraining, records
 
 
@@ -14,15 +19,16 @@ def plan(configs):
     todo = [config for config in configs if records.find(config) is None]
     known = [record for record in records.load_all() if "data" in record]  # another program's run has none
     seconds, peak, guessed = 0.0, 0.0, 0
+    whole = functools.cache(_rows)  # of a file that is read once a plan
     for config in todo:
         settings = records.rounded(config.to_dict())
         like = [record for record in known if _kind(record["config"]) == _kind(settings)]
         if not like:
             guessed += 1
             continue
-        nearest = min(like, key=lambda r: _distance(settings, r))
+        nearest = min(like, key=lambda r: _distance(settings, r, whole))
         longest = max(nearest["wall_seconds"], nearest["seconds"])  # a run that went on after a stop has only its last wall time
-        share = _work(settings, nearest) / _work(nearest["config"], nearest)
+        share = _work(settings, nearest, whole) / _work(nearest["config"], nearest, whole)
         seconds += longest * share * config.epochs / nearest["config"]["epochs"]
         peak = max(peak, nearest["peak_memory_mb"])
     first = _pretraining(todo, known)
@@ -35,11 +41,11 @@ def _kind(config):
     return [config[name] for name in ("scale", "tasks", "train_encoder", "own_layers", "beside", "pair", "epoch_of", "sampling")]
 
 
-def _distance(settings, record):
+def _distance(settings, record, whole):
     """Small for a record whose time says most about these settings: the same penalties, then rows, then system, then the longest."""
     there = record["config"]
     differ = _paces(there) != _paces(settings), there["limit"] != settings["limit"], record["name"] != settings["name"]
-    return *differ, -_work(there, record)
+    return *differ, -_work(there, record, whole)
 
 
 def _paces(config):
@@ -54,10 +60,21 @@ def _drops(config):
     return any(rate != 0 for rate in (*rates, *(of_task(config["head_dropout"], task, 0.1) for task in config["tasks"])))
 
 
-def _work(config, record):
-    """What an epoch of `config` takes, in rows of plain training, by what a record's data held."""
-    rows = {task: min(config["limit"].get(task, 10**9), record["data"][f"train/{task}"]["rows"]) for task in config["tasks"]}
-    return sum(rows[task] * pace for task, pace in _paces(config).items())
+def _work(config, record, whole):
+    """What an epoch of `config` takes, in rows of plain training, by what a record's data held: of a file that it cut off, all of it."""
+    cut, work = record["config"]["limit"], 0
+    for task, pace in _paces(config).items():
+        most, there = config["limit"].get(task, 10**9), record["data"][f"train/{task}"]["rows"]
+        work += pace * min(most, whole(task, config["scale"]) if task in cut and most > there else there)
+    return work
+
+
+def _rows(task, name):
+    """Rows of a training file; of the course's own where there is none."""
+    try:
+        return len(read_rows(task, "train", scale(name).data))
+    except MinbertError:
+        return cost.official_sizes()[task]
 
 
 def _pretraining(todo, known):

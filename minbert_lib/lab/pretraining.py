@@ -21,7 +21,6 @@ from ..files import locked, unpacked, write_atomic
 from ..home import home, scale
 from ..learn.precision import choose
 from ..learn.pretrain import COST, Pretrainer, at_step
-from ..model import weights
 from ..model.mlm import MaskedLM
 from ..text import TASKS, Tokenizer, read_rows
 from ..text.lines import Text
@@ -44,7 +43,7 @@ PASSED_ON = "lr batch_size masking share replace warmup weight_decay layer_decay
 def pretrained(config, keep=(), show=None):
     """The folder of the encoder that `config.pretrain` describes; trained if it is not there. `keep`: more steps to keep."""
     options = checked(config.pretrain)
-    source = weights.resolve(config.start or scale(config.scale).weights)
+    source = _beginning(config)
     lines = text_of(options["text"], config.scale)
     folder = folder_of(options, source, lines)
     found = at_step(folder, options["steps"])
@@ -58,6 +57,13 @@ def pretrained(config, keep=(), show=None):
             marks = [step for step in (*MARKS, *keep) if step <= options["steps"]]
             trainer.run(options["steps"], folder, marks, show)
     return found
+
+
+def _beginning(config):
+    """The checkpoint that it goes on from: the scale's own, or whatever `start` may name."""
+    from .build import start_of  # which itself asks for what is pre-trained here
+
+    return start_of(config)
 
 
 def folder_of(options, source, lines):
@@ -76,7 +82,7 @@ def outstanding(configs):
         try:
             text = options["text"], config.scale
             texts[text] = texts[text] if text in texts else text_of(*text)
-            folder = folder_of(options, weights.resolve(config.start or scale(config.scale).weights), texts[text])
+            folder = folder_of(options, _beginning(config), texts[text])
         except MinbertError:  # text or weights are not here yet, so nothing is made of them either
             alike = json.dumps([config.scale, config.start, {**options, "steps": None}])
             folder = Path(hashlib.sha256(alike.encode()).hexdigest())

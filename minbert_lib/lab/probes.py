@@ -21,7 +21,7 @@ from ..home import repo, scale
 from ..model import BertModel
 from ..model.heads import pool
 from ..text import TASKS, Dataset, Tokenizer, read_rows
-from .stats import accuracy, wilson
+from .stats import accuracy
 
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # times the number of examples
 POOLINGS = ("cls", "mean")
@@ -122,10 +122,6 @@ def recorded(name):
     """The measured scores of a scale, or None."""
     path = path_of(name)
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-
-
-def interval(share, n):
-    return wilson(round(share * n), n)
 
 
 if __name__ == "__main__":

@@ -61,9 +61,8 @@ def save_at(path, record, predictions=None):
 
 
 def to_json(record):
-    """One line for every curve point and epoch, so that a record can be read and compared by eye."""
-    text = json.dumps(rounded(record), indent=1, ensure_ascii=False)
-    return text + "\n"
+    """A line for every value, so that a record can be read by eye and compared line by line."""
+    return json.dumps(rounded(record), indent=1, ensure_ascii=False) + "\n"
 
 
 def load(path):
@@ -84,12 +83,12 @@ def find(config, where=None):
     """The record of exactly this run, or None: these settings, and the data and weights that are here."""
     for folder in where or folders():
         path = path_of(config, folder)
-        if path.is_file() and _of_these_files(record := load(path), config):
+        if path.is_file() and of_these_files(record := load(path), config):
             return record
     return None
 
 
-def _of_these_files(record, config):
+def of_these_files(record, config):
     """Did this run read the very files that are here? One that is not here, or not recorded, speaks neither for nor against."""
     place, wanted = scale(config.scale), []
     for name, facts in record.get("data", {}).items():

@@ -55,10 +55,11 @@ def run(
     with locked(folder / ".lock"):
         if reuse and (found := records.find(config)):  # another process has just recorded it
             return found
-        if (folder / "result.json").is_file() and not again:
+        if (folder / "result.json").is_file():
             there = _same_run(records.load(folder / "result.json"), config, folder)
-            if not keep_epochs or all(_has_epoch(folder, number, config) for number in range(1, config.epochs + 1)):
-                return there
+            whole = not keep_epochs or all(_has_epoch(folder, number, config) for number in range(1, config.epochs + 1))
+            if whole and not again and not made_with:
+                return _same_files(there, config, folder)
         if made_with:  # her code may be another now than the one that wrote a checkpoint
             _forget(folder)
         made = prepare(config, yours, device, micro_batch)
@@ -76,7 +77,7 @@ def run(
         for entry in made.trainer.history if keep_epochs else ():
             write_atomic(_of_epoch(folder, entry["epoch"]) / "result.json", records.to_json(record | _as_it_was(record, entry)))
         _forget(folder)
-    if not keep_weights:
+    if not keep_weights and not (folder / "result.json").is_file():  # that of an earlier run, kept for its weights
         shutil.rmtree(folder, ignore_errors=True)
     return record
 
@@ -84,6 +85,14 @@ def run(
 def _same_run(record, config, folder):
     if record["key"] != config.key():
         raise MinbertError(f"{folder} holds another run ({record['name']}, {record['key']}): choose another --out")
+    return record
+
+
+def _same_files(record, config, folder):
+    if not records.of_these_files(record, config):
+        raise MinbertError(
+            f"{folder} holds this run as other data or weights made it: --again makes it anew, another --out keeps both"
+        )
     return record
 
 
@@ -100,12 +109,19 @@ def _resume(made, folder):
         return
     if not isinstance(state, dict) or state.get("key") != made.config.key():
         raise MinbertError(f"{folder} holds a checkpoint of a run with other settings: choose another --out, or empty it")
+    if state.get("data", _data(made)) != _data(made):
+        raise MinbertError(f"{folder} holds a checkpoint of this run with other training data: choose another --out, or empty it")
     made.trainer.load_state_dict(state)
     print(f"going on from step {made.trainer.step:,} of {made.trainer.total:,}", file=sys.stderr)
 
 
 def _save(made, folder):
-    checkpoint.save(folder, {"key": made.config.key(), **made.trainer.state_dict()})
+    checkpoint.save(folder, {"key": made.config.key(), "data": _data(made), **made.trainer.state_dict()})
+
+
+def _data(made):
+    """What tells the training data of a run from other data of the same name."""
+    return {task: data.rows.fingerprint()["sha256"] for task, data in made.train.items()}
 
 
 def _drive(made, folder, progress, keep_epochs=False):

@@ -30,42 +30,56 @@ RESTARTS = 3  # of one worker, before its death is taken for a fault of the run
 
 
 def values(text):
-    """ "1e-5,2e-5" → [1e-05, 2e-05]; a JSON list is taken as it is."""
+    """ "1e-5,2e-5" → [1e-05, 2e-05]; a JSON list is taken as it is, a JSON object as one value."""
     try:
         listed = json.loads(text)
     except ValueError:
         listed = text
-    if isinstance(listed, list):
-        return listed
+    if isinstance(listed, (list, dict)):
+        return listed if isinstance(listed, list) else [listed]
     return [parse_setting(f"x={part}")[1] for part in text.split(",")]
 
 
 def grid(name, axes, seeds=(0,), scale="tiny", **fixed):
     """Every combination of the axes' values, with every seed: {"lr": [1e-5, 2e-5]} → configs."""
+    _once(axes, fixed)
     combinations = [dict(zip(axes, values)) for values in itertools.product(*axes.values())]
     return [system(name, scale, seed, **fixed, **changes) for changes in combinations for seed in seeds]
 
 
 def of_row(name, seeds=(0,), scale="tiny", **fixed):
-    """What a row stands for: the grids of SWEEPS where it is a sweep, else the system itself, with every seed."""
-    grids = [dict(axes) for axes in SWEEPS.get(name, [{}])]
+    """What a row stands for: the grids of SWEEPS where it is a sweep, else the system itself, with every seed.
+
+    A setting that is fixed moves no more.
+    """
+    grids = [{field: values for field, values in axes.items() if field not in fixed} for axes in SWEEPS.get(name, [{}])]
     for axes in grids:
         learns = axes.get("train_encoder", (name in SYSTEMS and SYSTEMS[name].train_encoder,))[0]
         if "lr" in axes and learns:  # written for BERT-base, like those of the table
             axes["lr"] = [float(f"{rate * LR_FACTOR[scale]:.6g}") for rate in axes["lr"]]
         if "pretrain" in axes:
             axes["pretrain"] = [lifted(pretrain, scale) for pretrain in axes["pretrain"]]
-    return [config for axes in grids for config in grid(name, axes, seeds, scale, **fixed)]
+    configs = [config for axes in grids for config in grid(name, axes, seeds, scale, **fixed)]
+    return list({config.key(): config for config in configs}.values())
 
 
 def random_search(name, axes, count, seeds=(0,), scale="tiny", search_seed=0, **fixed):
     """`count` draws: from two numbers log-uniformly between them, from a longer list or words one of it."""
+    _once(axes, fixed)
     rng = np.random.default_rng(search_seed)
     configs = []
     for _ in range(count):
         changes = {field: _draw(values, rng) for field, values in axes.items()}
         configs += [system(name, scale, seed, **fixed, **changes) for seed in seeds]
     return configs
+
+
+def _once(axes, fixed):
+    """Refuse a setting that is asked for twice."""
+    if both := sorted({*axes} & {*fixed}):
+        raise MinbertError(f"{both[0]} is to vary and to stay: give it to --grid or to --set")
+    if taken := sorted({*axes} & {"name", "scale", "seed"}):
+        raise MinbertError(f"{taken[0]} does not vary by --grid: NAME, --scale and --seeds are places of their own")
 
 
 def _draw(values, rng):
@@ -94,13 +108,11 @@ def run_all(configs, workers=1, ray=None, progress=None):
 
 
 def _try(config, progress=False):
-    """Run one of many; → whether it has its record. One that diverges is told, and the others go on."""
+    """Run one of many. One that diverges is told, and the others go on."""
     try:
         run(config, progress=progress)
-        return True
     except (NotFinite, OutOfMemory) as error:
         print(f"minbert: {config.name}, seed {config.seed} ({config.key()}): {error}", file=sys.stderr)
-        return False
 
 
 def _run_here(configs, workers):
@@ -125,7 +137,7 @@ def _run_here(configs, workers):
         for process, _ in living:
             process.send_signal(signal.SIGTERM if os.name == "nt" else signal.SIGINT)
         for process, _ in living:
-            process.wait(60)
+            process.wait()  # a second Ctrl-C ends them
         raise
     finally:
         for process, _ in living:
@@ -135,16 +147,15 @@ def _run_here(configs, workers):
 
 def _worker(path):
     """Walk the list; where a run is locked by another worker go on to the next, and look again at the end."""
-    configs, failed = [RunConfig.from_dict(values) for values in json.loads(Path(path).read_text())], set()
-    while todo := [config for config in configs if config.key() not in failed and records.find(config) is None]:
-        taken = 0
+    configs, tried = [RunConfig.from_dict(values) for values in json.loads(Path(path).read_text())], set()
+    while todo := [config for config in configs if config.key() not in tried and records.find(config) is None]:
+        before = len(tried)
         for config in todo:
             with try_locked(records.own_folder() / "claims" / config.key()) as mine:
                 if mine and records.find(config) is None:
-                    taken += 1
-                    if not _try(config):
-                        failed.add(config.key())
-        if not taken:
+                    tried.add(config.key())
+                    _try(config)
+        if len(tried) == before:
             time.sleep(0.5)  # the rest is in other hands
 
 

@@ -28,8 +28,7 @@ def catalogue():
     """{name: function} of all rooms, in the order of the notebooks. A room is a module here with a FIGURES of its own."""
     found = {}
     for room in ROOMS:
-        if (Path(__file__).parent / f"{room}.py").is_file():
-            found |= importlib.import_module(f"{__name__}.{room}").FIGURES
+        found |= importlib.import_module(f"{__name__}.{room}").FIGURES
     return {name: found[name] for name in sorted(found, key=lambda name: [int(part) for part in name.split("_")[:2]])}
 
 

@@ -25,7 +25,6 @@ SHARING = {  # what S10 and S9 call it, by (own_layers, beside)
     "S10-triple": "one per task",
     "S10-multi+triple": "for all\n+ per task",
 }
-PRINTED_SIZES = {"S10-multi": "multi", "S10-2": "2 layers"}  # SerBERTus' Table 7 by our names
 
 
 def rows_of(names, fields, least, scale=None):
@@ -174,7 +173,8 @@ def score_and_cost(scale=None):
     def find(scale):
         known = records.load_all(scale=scale)
         groups = {name: main_group(name, scale, [run for run in known if run["name"] == name])[0] for name in sorted(SYSTEMS)}
-        groups = {name: runs for name, runs in groups.items() if runs and runs[0]["scores"].get("mean") is not None}
+        groups = {name: [run for run in runs if run["scores"].get("mean") is not None] for name, runs in groups.items()}
+        groups = {name: runs for name, runs in groups.items() if runs}
         if len(groups) < 5:
             raise Missing(f"run `{command('S10-multi', scale)}` and other systems of three tasks")
         return groups
