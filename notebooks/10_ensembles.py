@@ -319,8 +319,8 @@ figures.draw("10_5_ingredients")
 # +.019: the only bar of three seeds that lies clear of 0 (+.018, from +.005 to +.032). It is no bargain yet: with true labels and a second epoch the same
 # model has .490, the student .475. And the two teachers were chosen of three, on this dev set. How it works comes at the end of this notebook. Larger, but
 # from one seed, are layers of one's own for each task (CerBERTus, two of six): +.027 on SST and +.016 on QQP, −.005 on STS; the bar redraws sentences, not
-# seeds, and on SST seeds differ by a point or two. SMART with noise that can be felt, weight 1, moves three seeds by +.008, −.001 and −.005: a mean of a
-# tenth of a point, an interval of a point to either side, and its heavier settings (grey) lose up to six and a half. (Its dots on QQP and STS are P5's, whose
+# seeds, and on SST seeds differ by a point or two. SMART with noise that can be felt, weight 1, moves three seeds by −.001, −.002 and +.009: a mean of a
+# fifth of a point, an interval of a point to either side, and its heavier settings (grey) lose up to six and a half. (Its dots on QQP and STS are P5's, whose
 # SMART is on SST alone and whose encoder is frozen: nothing could reach them.) Further pre-training on a task's own text loses: two points on QQP and three
 # on STS (one seed each), a point on SST (not proved: −.025 to +.003). Critics' text, slower lower layers and other tasks first stay within a point of 0, and
 # so do both orders averaged (SST has no second sentence: exactly 0). Where "no pair yet" stands nothing has been shown, whatever the score of a system that
