@@ -283,6 +283,9 @@ def main(argv=None):
     except MinbertError as error:
         print(f"minbert: {error}", file=sys.stderr)
         return 2
+    except PermissionError as error:  # to read; what may not be written is told where it is written
+        print(f"minbert: {error.filename}: no permission to look there: point MINBERT_HOME at a folder of yours", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("minbert: stopped", file=sys.stderr)
         return 130

@@ -31,6 +31,7 @@ REMEDY = {
     errno.EFBIG: "the file would be larger than this system lets you write: choose another disk with MINBERT_HOME or --out",
     errno.EIO: "the disk does not take it (input/output error): choose another with MINBERT_HOME or --out",
     errno.EEXIST: "a file of this name stands where a folder is wanted: choose another with MINBERT_HOME or --out",
+    errno.EISDIR: "a folder of this name stands where a file is wanted: choose another name with --out",
     errno.ENOTDIR: "a part of this path is a file, not a folder: choose another with MINBERT_HOME or --out",
 }
 

@@ -29,7 +29,7 @@ def films(n=200):
 
 def test_a_pair_becomes_four(monkeypatch):
     monkeypatch.setitem(module.CHANGES, "swap", lambda texts, *_: [text.upper() for text in texts])
-    rows = augment(pairs(), {"how": "swap"}, scale("tiny"))
+    rows = augment(pairs(), "swap", scale("tiny"))  # short for {"how": "swap"}
     assert len(rows) == 12 and rows.examples[:3] == pairs().examples
     for n, (u, v) in enumerate(PAIRS):
         of_one = [example for example in rows.examples if example.id.split("-")[0] == f"p{n}"]

@@ -32,6 +32,8 @@ train C2 --set 'pretrain={"text": 5}' → text
 train C2 --set 'pretrain={"seed": -1}' → seed
 train C2 --set 'augment={"sst": {"how": "foo"}}' → foo
 train C2 --set 'augment={"sst": 5}' → augment
+train C2 --set 'augment={"sst": ["swap"]}' → augment
+train C2 --set 'augment={"sst": {"how": "swap", "share": "a"}}' → share
 train C2 --set smart=1 --set 'smart_options={"foo": 5}' → foo
 train C2 --set smart=1 --set 'smart_options={"eps": "a"}' → smart_options
 train C2 --set bregman=1 --set 'bregman_options={"beta": "a"}' → bregman_options
@@ -46,6 +48,9 @@ predict folder --out o → result.json
 sweep C2 --grid lr --plan → lr
 sweep C2 --grid lr=a,b --plan → lr
 sweep C2 --grid foo=1 --plan → foo
+sweep C2 --grid lr=1e-5,1e-4 --set lr=1e-5 --plan → to vary and to stay
+sweep C2 --grid seed=0,1 --plan → --seeds
+sweep C2 --grid scale=tiny,mini --random 2 --plan → --scale
 sweep C2 --seeds a,b --plan → seeds
 sweep C2 --grid lr=1e-5 --workers 0 → workers
 sweep C2 --random 5 → --grid
@@ -62,6 +67,7 @@ ensemble folder --average o --folds 3 → --folds
 ensemble folder --average o --replacement → --replacement
 figures nowhere → nowhere
 figures 04_1_learning_curves --out file → file
+progress --out folder → a folder of this name
 data foo → --get
 data --get foo → foo
 data --get sst --source nonsense → no address

@@ -37,13 +37,14 @@ OPTIONS = {
 
 def augment(rows, options, scale, seed=0):
     """Rows with the changed examples added after the original ones."""
+    options = {"how": options} if isinstance(options, str) else options
     how = options.get("how") if isinstance(options, dict) else options
-    if how not in OPTIONS:
+    if not isinstance(how, str) or how not in OPTIONS:
         raise MinbertError(f"augment: how={how!r}: it is one of {', '.join(OPTIONS)}")
     if unknown := sorted(set(options) - OPTIONS[how] - {"how"}):
         raise MinbertError(f"augment: {how} has no option {unknown[0]!r}: it has {', '.join(sorted(OPTIONS[how]))}")
     share, times = options.get("share", 0.1), options.get("times", 1)
-    if not 0 < share <= 1 or type(times) is not int or times < 1:
+    if type(share) not in (int, float) or not 0 < share <= 1 or type(times) is not int or times < 1:
         raise MinbertError(f"augment: share={share!r} is above 0 and up to 1, times={times!r} is 1 or more")
     texts = list(dict.fromkeys(text for example in rows.examples for text in example.texts))
     more = []
