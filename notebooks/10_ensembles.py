@@ -209,10 +209,11 @@ figures.draw("10_1_more_members")
 # %% [markdown]
 # ![Score against the number of averaged members: greedy where it was chosen, greedy where it was not, and at random](../figures/10_1_more_members.png)
 #
-# The first few members give most of it. Here the rule stops too early: with two members it has .510, with six .516. From about ten on, weaker ones only
-# dilute. Two more things are worth seeing. The blue line, the honest one (how it is made comes next), lies below the orange where there is much to choose and
-# meets it where everything is taken: at the right end nothing is chosen. And drawing blindly works too: averaging pays before any choosing. What choosing
-# does is to keep the bad ones out, here whoever has a frozen encoder (C1, P1 to P5) and whoever learned for one epoch only.
+# The first few members give most of it. Here the rule stops after two, at .510; going on, the score wavers between .509 and .517, and from about twenty
+# members on the weaker ones only dilute. Two more things are worth seeing. The blue line, the honest one (how it is made comes next), lies below the orange
+# where there is much to choose and meets it where everything is taken: at the right end nothing is chosen. And drawing blindly works too: averaging pays
+# before any choosing. What choosing does is to put off the bad ones: heads on frozen encoders (C1, P1 to P5), and runs of one epoch with half of their
+# numbers dropped (S4).
 #
 # The stop itself is a rule of thumb. If the best member is best by luck, it may find no partner that helps, and the greedy way ends with a team of one, where
 # four others would have been better: look past the stop before you believe it. Here it stops after two: the first is a run of .504, and the same settings
@@ -298,10 +299,10 @@ figures.draw("10_4_score_and_cost")
 # ![Mean score against parameters, own runs and the five reports, and against minutes of training](../figures/10_4_score_and_cost.png)
 #
 # Per parameter the small models do well: five MiniLMs together have about as many parameters as one BERT-base, and honestly chosen stand where SMARTCS' best
-# stands (dev .751 against .750). (MiniLM saw Quora pairs in its own first training, which helps QQP.) And per parameter ensembles do badly: SerBERTus' step
-# from "best per task" to "big ensemble" takes seven times the parameters for .0082 on dev, and .0016 on test. The honest cross (.751) lies not only below the
-# plus (.757) but below the triangle (.753): of the ensemble's step from best per task nothing is proved. (The triangle was chosen on dev too, from the same
-# runs, so it is flattered as well.)
+# stands (dev .7505 against .750). (MiniLM saw Quora pairs in its own first training, which helps QQP.) And per parameter ensembles do badly: SerBERTus' step
+# from "best per task" to "big ensemble" takes seven times the parameters for .0082 on dev, and .0016 on test. The honest cross (.7505) lies not only below
+# the plus (.757) but below the triangle (.753): of the ensemble's step from best per task nothing is proved. (The triangle was chosen on dev too, from the
+# same runs, so it is flattered as well.)
 #
 # ## What did each ingredient give?
 #

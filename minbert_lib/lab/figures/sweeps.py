@@ -34,7 +34,8 @@ def learning_rate_curves(scale="mini"):
         panel(right, mine, "lr", of_task("sst"), colour, None)
     left.axvspan(*said("S1", "best epoch"), color="#EEEEEE", zorder=0)
     left.set(xlabel="epoch", ylabel="SST accuracy", title="Dev (solid) and train (dashed), by learning rate")
-    left.legend(title="rate", fontsize=7.5)
+    left.xaxis.get_major_locator().set_params(integer=True)
+    left.legend(title="rate", fontsize=7.5, loc="upper right")
     table = published.table("serbertus_table4_learning_rates")
     line = table[table["part"] == "all"]
     printed(right, line["value"].astype(float), line["sst_mean"], line["sst_max"])
@@ -107,7 +108,7 @@ def head_dropout(scale="mini"):
     figure, panels = new_figure(2)
     for axes, task in zip(panels, ("sst", "sts")):
         printed(axes, table["head_dropout"], table[f"{task}_mean"], table[f"{task}_max"])
-        notes.append(points(axes, "S3", "head_dropout", task, scale, tasks=(task,)))
+        notes.append(f"{task.upper()}: {points(axes, 'S3', 'head_dropout', task, scale, tasks=(task,))}")
         axes.set(xlabel="dropout before the head", title=task.upper())
     style.caption(figure, lines_of(*notes, _source("SerBERTus", "Table 1")))
     return figure
