@@ -73,10 +73,10 @@ def prepare(config, yours=None, device=None, micro_batch=None):
     return Prepared(config, model, tokenizer, train, dev, trainer, device, precision, notes)
 
 
-def dataset(config, tokenizer, task, split, rows=None):
+def dataset(config, tokenizer, task, split):
     """One split as the config wants it read, cut and, where it asks for more, augmented."""
     limit = {"train": config.limit, "dev": config.dev_limit}.get(split, {}).get(task)
-    rows = rows or read_rows(task, split, scale(config.scale).data, limit)
+    rows = read_rows(task, split, scale(config.scale).data, limit)
     if split == "train" and task in config.augment:
         from ..text.augment import augment
 

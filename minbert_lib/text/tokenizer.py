@@ -17,8 +17,8 @@ SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 class Tokenizer:
-    def __init__(self, folder, lowercase=None):
-        """`lowercase` None: as the checkpoint's tokenizer_config.json says; without one, yes."""
+    def __init__(self, folder):
+        """Words are made small as the checkpoint's tokenizer_config.json says; without one, yes."""
         path = Path(folder)
         self.path = path if path.suffix == ".txt" else path / "vocab.txt"
         if not self.path.is_file():
@@ -31,7 +31,7 @@ class Tokenizer:
         missing = [word for word in SPECIALS if word not in self.vocab]
         if missing:
             raise MinbertError(f"{self.path}: the vocabulary has no {missing[0]}")
-        lowercase = _lowercases(self.path.with_name("tokenizer_config.json")) if lowercase is None else lowercase
+        lowercase = _lowercases(self.path.with_name("tokenizer_config.json"))
         self._words = words
         self._pieces = BertWordPieceTokenizer(vocab=self.vocab, lowercase=lowercase)
         self.pad_id, self.unk_id, self.cls_id, self.sep_id, self.mask_id = (self.vocab[word] for word in SPECIALS)

@@ -45,7 +45,7 @@ def rows_of(names, fields, least, scale=None):
             seen |= {run["key"] for run in mine}
         return found
 
-    found, scale = largest(find) if scale is None else (find(scale), scale)
+    found, scale = largest(find, scale)
     return {name: runs for name, runs in found.items() if runs}, scale
 
 
@@ -179,7 +179,7 @@ def score_and_cost(scale=None):
             raise Missing(f"run `{command('S10-multi', scale)}` and other systems of three tasks")
         return groups
 
-    groups, scale = largest(find) if scale is None else (find(scale), scale)
+    groups, scale = largest(find, scale)
     figure = Figure(figsize=(style.WIDE, 4.0), layout="constrained")
     axes = figure.subplots()
     places = []

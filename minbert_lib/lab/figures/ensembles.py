@@ -45,7 +45,7 @@ def pools(scale=None, tasks=THREE, least=LEAST):
             raise Missing(f"run `{command('S8', scale)}`")
         return enough
 
-    return find(scale) if scale else largest(find)[0]
+    return largest(find, scale)[0]
 
 
 def more_members(scale=None):
@@ -162,6 +162,7 @@ class Picker:
         if steps and self.history[-1][0]:
             axes.plot(*steps[-1], "o", color=style.BLUE, ms=8, label=f"now {steps[-1][1]:.4f}")
         axes.set(xlabel="members", title="your way")
+        axes.xaxis.get_major_locator().set_params(integer=True)
         axes.legend(fontsize=8)
 
 
@@ -208,7 +209,7 @@ def score_and_cost(scale=None):
     figure = Figure(figsize=(style.WIDE, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(1.7, 1))
     try:
-        rows, told = _own(scale) if scale else largest(_own)[0]
+        rows, told = largest(_own, scale)[0]
     except Missing as reason:
         rows, told = {}, f"Own runs not recorded yet: {reason}."
     for name, row in rows.items():

@@ -28,8 +28,10 @@ ALONE = {  # each step of the chain, taken from P1 by itself
 }
 
 
-def largest(find):
-    """What `find(scale)` gives at the largest scale whose records are there; else Missing, as it says for mini."""
+def largest(find, scale=None):
+    """(what `find` gives, its scale), at the given scale or the largest whose records are there; else Missing, as it says for mini."""
+    if scale:
+        return find(scale), scale
     reasons = {}
     for scale in ("base", "mini", "tiny"):
         try:
@@ -100,7 +102,7 @@ def angles(scale=None):
             raise Missing(f"run `{command('W-together', scale, '--set surgery=watch')}`")
         return watched
 
-    runs, _ = largest(find) if scale is None else (find(scale), scale)
+    runs, _ = largest(find, scale)
     pairs = sorted({key for run in runs for point in run["curve"] for key in point if key.startswith("cos ")})
     figure = Figure(figsize=(style.WIDE, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(1.7, 1), sharey=True)
@@ -163,7 +165,7 @@ def as_recorded(config):
 
 def siamese(scale=None):
     """P1 … P6, each with all that came before, beside what the report prints."""
-    (chain, _), scale = largest(steps_of_siamese) if scale is None else (steps_of_siamese(scale), scale)
+    (chain, _), scale = largest(steps_of_siamese, scale)
     figure = Figure(figsize=(style.WIDE, 3.6), layout="constrained")
     printed = published.scores()
     printed = printed[(printed["report"] == "Siamese") & (printed["split"] == "dev")].set_index("run")
@@ -196,7 +198,7 @@ def siamese_alone(scale=None):
             raise Missing(f"run `{command('P7', scale)}` for single steps")
         return chain["P1"], turned
 
-    (first, turned), scale = largest(find) if scale is None else (find(scale), scale)
+    (first, turned), scale = largest(find, scale)
     figure = Figure(figsize=(style.WIDE, 2.9), layout="constrained")
     for axes, task in zip(figure.subplots(1, 3, sharey=True), THREE):
         score = of_task(task)
