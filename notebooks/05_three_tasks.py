@@ -14,7 +14,7 @@
 # .411 while everything around it changed.
 #
 # **You will be able to** turn two sentence vectors into features that can be compared, put a head on them, say exactly what an "epoch" of three tasks is
-# and write its plan, measure how much tasks conflict, and find a part of a network that does not learn.
+# and write its plan, measure how much tasks conflict, and find out why a number stands still.
 #
 # **You need** notebooks 01 to 04. **It takes** two hours to do, under a minute to run at tiny scale.
 
@@ -369,7 +369,7 @@ explore(
 # %%
 printed = published.scores()
 printed = printed[(printed["report"] == "Siamese") & (printed["split"] == "dev")]
-printed = printed[printed["row"].str.startswith("P")]
+printed = printed[printed["row"].isin(["P1", "P2", "P3", "P4", "P5"])]  # P6 solves the case
 printed[["row", "system", "sst", "qqp", "sts"]].set_index("row")
 
 # %% [markdown]
@@ -429,7 +429,7 @@ print(f"encoder: {len(inside)} parameters, {asked} ask for a gradient, {graded} 
 # %% [markdown]
 # Only the heads. The encoder's `requires_grad` is off (the report found a bug in its code that always set it so), so
 # its gradients are `None` and no optimiser touches it. Heads can learn something from fixed vectors, and so the losses looked like anybody's. P1 to P5 are five ways of reading the
-# same frozen vectors; P6 is the report's own discovery of this, near the end, and worth more than all the steps before.
+# same frozen vectors; P6 is the report's own discovery of this, near the end, and worth more than all the steps before: SST .493, QQP .853, STS .817.
 #
 # **What would P1 have been with the encoder awake?** The same, but for that one switch and the rate that suits it (P7). At tiny scale, on a part of the sample:
 

@@ -1,6 +1,7 @@
 """Runs, records, checkpoints and sweeps: the same numbers every time, also after an interruption."""
 
 import json
+import math
 import os
 import re
 import signal
@@ -19,11 +20,12 @@ from minbert_lib import cli
 from minbert_lib.errors import MinbertError
 from minbert_lib.home import SCALES
 from minbert_lib.lab import RunConfig, board, facts, records, run, sweep, system
-from minbert_lib.lab.build import build_model, prepare
+from minbert_lib.lab.build import build_model, prepare, read_unevenly
 from minbert_lib.lab.config import parse_setting
-from minbert_lib.lab.run import told
+from minbert_lib.lab.run import _or_least, told
 from minbert_lib.lab.systems import SYSTEMS
 from minbert_lib.learn import checkpoint
+from minbert_lib.learn.evaluate import predict
 from minbert_lib.learn.trainer import Trainer
 from minbert_lib.text.rows import Rows
 
@@ -49,6 +51,8 @@ def comparable(record):
 
 # ---- configs
 
+TOGETHER = {"tasks": ("sst", "qqp"), "sampling": "together", "surgery": "pcgrad"}
+
 
 @given(
     lr=st.floats(1e-7, 1.0),
@@ -71,6 +75,16 @@ def test_a_config_survives_json_and_its_key_tells_configs_apart(lr, seed, batch,
         ({"tasks": ("sstt",)}, ["sstt", "sst"]),
         ({"sts_output": "cosine", "tasks": ("sts",), "pair": "cross"}, ["sts_output", "pair"]),
         ({"surgery": "pcgrad", "sampling": "shuffled"}, ["surgery", "sampling"]),
+        ({"surgery": "pcgrad", "sampling": "together"}, ["surgery", "tasks"]),
+        ({**TOGETHER, "own_layers": "all"}, ["surgery", "own_layers"]),
+        ({**TOGETHER, "own_layers": "all", "beside": "frozen"}, ["surgery", "own_layers"]),
+        ({**TOGETHER, "train_encoder": False}, ["train_encoder", "surgery"]),
+        ({"schedule": "slanted", "warmup": 0}, ["schedule", "warmup"]),
+        ({"unfreeze_per_epoch": 1, "head_lr": 0}, ["unfreeze_per_epoch", "head_lr"]),
+        ({"sst_head": "routing", "pooling": "mean"}, ["sst_head", "pooling"]),
+        ({"sst_head": "routing", "hidden_layers": 2}, ["sst_head", "hidden_layers"]),
+        ({"sst_head": "routing", "head_dropout": 0.5}, ["sst_head", "head_dropout"]),
+        ({"sts_output": "cosine", "pair": "separate", "tasks": ("sts",), "features": ("u",)}, ["sts_output", "features"]),
         ({"train_encoder": False, "unfreeze_per_epoch": 1}, ["train_encoder", "unfreeze_per_epoch"]),
         ({"epoch_of": "qqp"}, ["epoch_of", "tasks"]),
         ({"epoch_of": "sst"}, ["epoch_of", "sampling='shuffled'"]),
@@ -107,6 +121,7 @@ def test_contradictions_and_typing_errors_are_named(changes, words):
     [
         {"limit": {"sst": 64, "qqp": 48}},  # one cut for several systems
         {"limit": {"qqp": 100}},  # as in a sweep over rows of several tasks
+        {**TOGETHER, "own_layers": "all", "beside": "shared"},
         {"smart": 0.0, "smart_options": {"eps": 1e-3}},  # where a sweep over the weight begins
         {"score_on": ("sst", "sts"), "order": "random", "both_orders": True, "limit": {"sts": 9}},
         {"tasks": ("sst", "sts"), "sampling": "largest_first", "epoch_of": "sts", "task_weights": {"sts": 0.0}},
@@ -160,15 +175,37 @@ def test_every_row_of_the_reports_is_a_system():
     assert wanted <= rows
 
 
-OF_OTHERS = ("pretrain", "augment", "start", "soft_labels")  # what has to be made first
+OF_OTHERS = ("pretrain", "start", "soft_labels")  # what has to be made first
 
 
 @pytest.mark.parametrize("name", [n for n, c in SYSTEMS.items() if not any(getattr(c, part) for part in OF_OTHERS)])
 def test_every_system_builds_and_takes_a_step(name):
-    made = prepare(small(name, batch_size=4))
+    more = {task: {"how": "word_dropout", "share": 0.1} for task in SYSTEMS[name].augment}  # a translator is not at hand
+    made = prepare(small(name, batch_size=4, augment=more))
     for tasks in made.trainer.plans[0][:3]:
         made.trainer.update(tasks)
     assert made.trainer.step == 3
+
+
+@pytest.mark.parametrize("pair", ["cross", "separate"])
+def test_pairs_are_scored_in_the_order_that_is_asked_for(pair):
+    ask = lambda **how: prepare(small("S10-multi", tasks=("qqp",), pair=pair, precision="float32", **how))
+    given, turned, chance = ask(), ask(order="reversed"), ask(order="random")
+    model, settings = given.model, dict(device=given.device)
+    outputs = {way: predict(model, made.dev["qqp"], **settings)[0] for way, made in (("as given", given), ("turned", turned))}
+    assert not np.allclose(outputs["as given"], outputs["turned"], atol=1e-5)
+    assert np.array_equal(predict(model, chance.dev["qqp"], **settings)[0], outputs["as given"])
+    logits = {way: np.log(p / (1 - p)) for way, p in outputs.items()}
+    both = predict(model, given.dev["qqp"], both_orders=True, **settings)[0]
+    mean = (logits["as given"] + logits["turned"]) / 2
+    assert np.allclose(both, 1 / (1 + np.exp(-mean)), atol=1e-5)
+
+
+def test_a_task_that_is_read_more_or_less_than_once_is_told():
+    counts = dict(limit={"sst": 64, "qqp": 48, "sts": 24}, batch_size=8, epochs=2)
+    assert read_unevenly(prepare(small("S10-multi", **counts)).trainer) == []
+    made = prepare(small("B3", **counts))  # three batches of each
+    assert made.notes[-1] == "an epoch reads the data of sst 0.38 times, qqp 0.50 times, sts 1.00 times"
 
 
 # ---- runs
@@ -396,6 +433,7 @@ def test_one_task_needs_no_mean_and_an_older_record_is_told_without_its_interval
     assert re.search(r"mean 0\.\d{4}   mean_norm 0\.\d{4}\n", three)
     constant = one | {"scores": {"sts": None}, "intervals": {"sts": [None, None]}}
     assert "sts not defined: constant predictions have no r" in told(constant)
+    assert max((math.nan, 0.5, None), key=_or_least) == 0.5  # nor are they a task's best
 
 
 # ---- sweeps

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from minbert_lib.errors import MinbertError
 from minbert_lib.model import BertConfig, BertModel
-from minbert_lib.model.heads import FEATURES, POOLINGS, Head, feature_width, pair_features, pool
+from minbert_lib.model.heads import ACTIVATIONS, FEATURES, POOLINGS, Head, feature_width, pair_features, pool
 from minbert_lib.model.multitask import MultitaskModel
 from minbert_lib.text import TASKS, Batch, pad
 
@@ -212,7 +212,7 @@ def switches(draw):
         features=draw(ANY_FEATURES),
         shared_pair=not cosine and draw(st.booleans()),
         hidden_layers={"sst": 0, "qqp": draw(layers), "sts": 0 if cosine else draw(layers)},
-        activation=draw(st.sampled_from(["gelu", "relu", "tanh", {"qqp": "relu"}])),
+        activation=draw(st.sampled_from([*ACTIVATIONS, {"qqp": "relu"}])),
         head_dropout=draw(st.sampled_from([0.0, 0.3, {"sst": 0.5}])),
         pooling=draw(st.sampled_from(POOLINGS)),
         sst_head=draw(st.sampled_from(["linear", "routing"])),

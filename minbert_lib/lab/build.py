@@ -6,6 +6,7 @@ Notable choices: every function takes the whole config and reads what it needs, 
 
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,7 +71,16 @@ def prepare(config, yours=None, device=None, micro_batch=None):
         **{name: getattr(config, name) for name in TRAINER_FIELDS},
         **hers(yours, planner="epoch_plan"),
     )
+    notes += read_unevenly(trainer)
     return Prepared(config, model, tokenizer, train, dev, trainer, device, precision, notes)
+
+
+def read_unevenly(trainer):
+    """One line for the user where an epoch is, for one of the tasks, more or less than its data once."""
+    visits = Counter(task for plan in trainer.plans for tasks in plan for task in tasks)
+    passes = {task: visits[task] / feed.batches / trainer.epochs for task, feed in trainer.feeds.items()}
+    told = ", ".join(f"{task} {times:.2f} times" for task, times in passes.items())
+    return [f"an epoch reads the data of {told}"] if any(abs(times - 1) > 0.005 for times in passes.values()) else []
 
 
 def dataset(config, tokenizer, task, split):
@@ -81,8 +91,7 @@ def dataset(config, tokenizer, task, split):
         from ..text.augment import augment
 
         rows = augment(rows, config.augment[task], scale(config.scale), config.seed)
-    order = config.order if split == "train" else "given"
-    data = Dataset(rows, tokenizer, config.max_length, config.truncation, config.pair, order)
+    data = Dataset(rows, tokenizer, config.max_length, config.truncation, config.pair, config.order)
     if split == "train" and config.soft_labels:
         data.labels = soft_labels(config.soft_labels, rows)
     return data

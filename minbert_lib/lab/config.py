@@ -171,6 +171,7 @@ class RunConfig:
         """
         cosine = self.sts_output == "cosine"
         pairs = [task for task in self.scored if TASKS[task].is_pair]
+        nothing_shared = self.own_layers == "all" and self.beside != "shared" and not (self.shared_pair and len(pairs) > 1)
         changed = lambda names: ((name, value) for name in names if (value := getattr(self, name)) != getattr(DEFAULTS, name))
         by_task = ((name, set(value)) for name in BY_TRAINED if isinstance(value := getattr(self, name), dict))
         return (
@@ -190,6 +191,22 @@ class RunConfig:
             (
                 self.surgery != "none" and self.sampling != "together",
                 f"surgery={self.surgery!r} needs all tasks in one step, sampling={self.sampling!r} gives one: set sampling='together'",
+            ),
+            (
+                self.surgery != "none" and len(self.tasks) == 1,
+                f"surgery={self.surgery!r} is between tasks, tasks={self.tasks} is one",
+            ),
+            (
+                self.surgery != "none" and nothing_shared,
+                f"surgery={self.surgery!r} is on what tasks share, own_layers='all' shares nothing: choose one",
+            ),
+            (
+                self.schedule == "slanted" and self.warmup == 0,
+                "schedule='slanted' is a rise and a fall, warmup=0.0 leaves no rise: choose one",
+            ),
+            (
+                self.unfreeze_per_epoch > 0 and self.head_lr == 0,
+                f"unfreeze_per_epoch={self.unfreeze_per_epoch} begins with the heads alone, head_lr=0.0 freezes them: choose one",
             ),
             *(
                 (
@@ -213,6 +230,20 @@ class RunConfig:
             (
                 self.sst_head == "routing" and "sst" not in self.tasks,
                 f"sst_head='routing' but sst is not among tasks={self.tasks}",
+            ),
+            *(
+                (
+                    self.sst_head == "routing" and self.scored == ("sst",),
+                    f"sst_head='routing' reads every word and has no layers of this kind, {name}={value!r} does nothing: choose one",
+                )
+                for name, value in changed(("pooling", "hidden_layers", "activation", "head_dropout"))
+            ),
+            *(
+                (
+                    cosine and self.scored == ("sts",),
+                    f"sts_output='cosine' has no head, {name}={value!r} does nothing: choose one",
+                )
+                for name, value in changed(("features", "shared_pair", "hidden_layers", "activation", "head_dropout"))
             ),
             *(
                 (not pairs, f"{name}={value!r} is for pairs, and none of tasks={self.scored} has any")
@@ -288,7 +319,7 @@ def _refuse(name, value, default):
 FREE = ("smart_options", "bregman_options", "pretrain")  # dictionaries of other names than the tasks'
 BY_TASK = ("features", "hidden_layers", "activation", "head_dropout", "batch_size", "task_weights", "smart", "bregman")
 BY_TRAINED = ("augment", "task_weights", "smart", "bregman")  # of those by task: what does nothing for a task that is not there
-OF_LEARNING_ENCODER = ("own_layers", "beside", "hidden_dropout", "layer_decay", "embedding_lr", "unfreeze_per_epoch")
+OF_LEARNING_ENCODER = ("own_layers", "beside", "hidden_dropout", "layer_decay", "embedding_lr", "unfreeze_per_epoch", "surgery")
 WHOLE = ("shuffled", "proportional", "sqrt", "annealed")  # samplings whose epoch is as long as all data; see learn/sampling.py
 DEFAULTS = RunConfig()
 

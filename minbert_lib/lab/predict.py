@@ -58,7 +58,7 @@ class Trained:
             raise MinbertError(f"this run has no head for {task}: it knows {', '.join(self.model.tasks)}")
         config = self.config
         rows = Rows(task, "test", examples, Path("-"), "")
-        data = Dataset(rows, self.tokenizer, config.max_length, config.truncation, config.pair)
+        data = Dataset(rows, self.tokenizer, config.max_length, config.truncation, config.pair, config.order)
         return predict_dataset(self.model, data, self.device, self.precision, config.both_orders)[0]
 
 

@@ -7,6 +7,7 @@ Notable choices:
 - `yours` puts a learner's own attention or heads in; the record says so, stands apart, and is made anew each time, for her code may have changed.
 """
 
+import math
 import os
 import platform
 import shutil
@@ -194,7 +195,7 @@ def _record(made, made_with, wall):
         "scores": scores | means(scores),
         "intervals": {name: [interval.low, interval.high] for name, interval in intervals.items()},
         "best_epoch": trainer.best["epoch"],
-        "best_per_task": {task: max(e["scores"][task] for e in trainer.history) for task in scores},
+        "best_per_task": {task: max((e["scores"][task] for e in trainer.history), key=_or_least) for task in scores},
         "parameters": made.model.parameter_count(),
         "trained_parameters": made.model.parameter_count(trained_only=True),
         "seconds": trainer.seconds,
@@ -248,7 +249,7 @@ def _with_interval(record, name):
 
 def _or_least(score):
     """Constant predictions have no r, which is the least that one can have."""
-    return -1.0 if score is None else score
+    return -1.0 if score is None or math.isnan(score) else score
 
 
 def _of_epoch(folder, number):

@@ -19,7 +19,8 @@ def predict(model, dataset, device="cpu", precision="float32", both_orders=False
     was_training = model.training
     model.eval()
     parts, places, loss = [], [], 0.0
-    orders = ("given", "reversed") if both_orders and dataset.pair != "none" else ("given",)
+    one = "given" if dataset.order == "random" else dataset.order  # chance is for training
+    orders = ("given", "reversed") if both_orders and dataset.pair != "none" else (one,)
     with autocast(device, precision):  # one for all batches: weights that learn are brought to 16 bits once
         for index in dataset.in_order(0, tokens):
             total = 0

@@ -53,8 +53,7 @@ def schedule(kind, step, total, warmup=0.0):
     if kind not in SCHEDULES:
         raise MinbertError(f"there is no schedule called {kind!r}: it is one of {', '.join(SCHEDULES)}")
     if kind == "slanted":  # Howard & Ruder 2018: a short rise, a long fall to 1/32
-        warmup, ratio = warmup or 0.1, 32
-        cut = max(1, math.floor(total * warmup))
+        ratio, cut = 32, max(1, math.floor(total * warmup))
         p = step / cut if step < cut else 1 - (step - cut) / max(1, total - cut)
         return (1 + max(0.0, p) * (ratio - 1)) / ratio
     rise = total * warmup

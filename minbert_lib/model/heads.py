@@ -9,7 +9,7 @@ from torch import nn
 
 from ..errors import MinbertError
 
-ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU, "tanh": nn.Tanh}
+ACTIVATIONS = {"gelu": nn.GELU, "relu": nn.ReLU, "tanh": nn.Tanh, "silu": nn.SiLU, "elu": nn.ELU, "sigmoid": nn.Sigmoid}
 FEATURES = {
     "u": lambda u, v: u,
     "v": lambda u, v: v,
