@@ -115,6 +115,7 @@ def sweep(args):
     from .home import scale
     from .lab import sweep as room
     from .lab.config import parse_setting
+    from .lab.planning import plan_text
     from .lab.systems import SWEEPS
 
     axes = {name: room.values(text) for name, _, text in (axis.partition("=") for axis in args.grid)}
@@ -133,7 +134,7 @@ def sweep(args):
     else:
         configs = room.of_row(args.name, seeds, where, **fixed)
         axes = {name: None for grid in SWEEPS.get(args.name, []) for name in grid}
-    print(room.plan_text(configs, args.workers))
+    print(plan_text(configs, args.workers))
     if args.plan:
         return
     for config, record in zip(configs, room.run_all(configs, args.workers, args.ray)):

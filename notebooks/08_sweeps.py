@@ -46,7 +46,8 @@ import pandas as pd
 from minbert_lib.lab import figures, published, records, stats, system
 from minbert_lib.lab.facts import facts
 from minbert_lib.lab.figures import explorer
-from minbert_lib.lab.sweep import grid, of_row, plan_text, run_all
+from minbert_lib.lab.planning import plan_text
+from minbert_lib.lab.sweep import grid, of_row, run_all
 from minbert_lib.learn.metrics import decide
 from minbert_lib.workbook.widgets import explore
 

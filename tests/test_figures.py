@@ -248,6 +248,12 @@ def test_the_explorer_joins_only_runs_that_differ_in_its_axis(with_records):
     assert "no runs differ in lr alone" in words(explorer.explore_runs([], "lr"))
 
 
+def test_the_explorer_draws_along_every_axis_of_the_course_s_own_runs(repo):
+    known = records.load_all([repo / "data/runs"], "tiny")  # some settings are a number in one run and a table by task in another
+    for axis in explorer.axes_of(known):
+        assert axis in words(explorer.explore_runs(known, axis))
+
+
 def test_worst_cases_draw_any_text_as_it_is(with_records, monkeypatch):
     text = "<b>$x_{1</b> & \\frac{"  # no markup, no formula: what a data file holds is only text
     rows = type("Rows", (), {"examples": [type("Example", (), {"texts": (text,)})] * 200})

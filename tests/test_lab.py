@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from minbert_lib import cli
 from minbert_lib.errors import MinbertError
 from minbert_lib.home import SCALES
-from minbert_lib.lab import RunConfig, board, facts, records, run, sweep, system
+from minbert_lib.lab import RunConfig, board, facts, planning, records, run, sweep, system
 from minbert_lib.lab.build import build_model, prepare, read_unevenly
 from minbert_lib.lab.config import parse_setting
 from minbert_lib.lab.run import _or_least, told
@@ -474,7 +474,7 @@ def test_two_workers_one_of_them_killed_leave_no_run_out(tmp_path):
     victim.wait()
     found = sweep.run_all(configs, workers=2)
     assert [record["config"]["lr"] for record in found] == [1e-4, 2e-4, 3e-4]
-    assert sweep.plan(configs)["to_do"] == 0
+    assert planning.plan(configs)["to_do"] == 0
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -491,7 +491,7 @@ def test_another_programs_run_is_no_run_of_ours():
     theirs = RunConfig.from_dict(config.to_dict() | {"name": "C2-hf"})
     records.save({"version": 1, "name": "C2-hf", "key": theirs.key(), "config": theirs.to_dict(), "scores": {"sst": 0.4},
                   "epochs": [], "curve": []})  # fmt: skip
-    assert sweep.plan([config])["to_do"] == 1
+    assert planning.plan([config])["to_do"] == 1
     row = board.board("tiny", [records.own_folder()]).set_index("system").loc["C2"]
     assert row["records"] == 0
 
@@ -499,9 +499,9 @@ def test_another_programs_run_is_no_run_of_ours():
 def test_a_plan_counts_before_anything_starts():
     configs = sweep.grid("C2", {"lr": [1e-4]}, seeds=(0, 1), **SMALL)
     run(configs[0], out=records.own_folder() / "mine", progress=False)  # a folder among the records' is no scale's
-    facts = sweep.plan(configs)
+    facts = planning.plan(configs)
     assert (facts["runs"], facts["recorded"], facts["to_do"]) == (2, 1, 1) and facts["seconds"] > 0
-    assert "2 runs, 1 of them recorded" in sweep.plan_text(configs)
+    assert "2 runs, 1 of them recorded" in planning.plan_text(configs)
 
 
 def test_plan_says_runs_time_and_memory_and_starts_nothing(capsys):

@@ -239,7 +239,7 @@ def test_a_weight_average_is_a_finished_run(finished, tmp_path):
     record = records.load(tmp_path / "mean/result.json")
     spent = sum(records.load(folder / "result.json")["seconds"] for folder in folders)
     assert record["seconds"] == pytest.approx(spent, rel=1e-4)  # records keep six digits
-    assert "best_per_task" not in record
+    assert "best_per_task" not in record and record["path"] == str(tmp_path / "mean/result.json")
     again = predict.Trained(tmp_path / "mean").predict("sst", read_rows("sst", "dev", home.scale("tiny").data).examples)
     assert np.allclose(again, records.predictions(record)["dev"]["sst"], atol=1e-6)
     assert cli.main(["ensemble", names[0], str(tmp_path / "mean"), "--scale", "tiny", "--task", "sst"]) == 0  # it may join

@@ -27,10 +27,11 @@ from ..learn.precision import autocast, choose
 from ..learn.surgery import pcgrad
 from ..model.mlm import MaskedLM, mlm_loss
 from . import rivals
-from .run import _device_name
+from .run import device_name
 from .ways import LR, OWN, Ground, Own, Their, check_losses, masked, subset, training
 
 LEAST = 3  # steps
+LESS = "ratio_to_own_step"  # the one ratio that should be small
 SMART = dict(eps=0.05, sigma=0.05, step_size=0.05, steps=1)  # large enough for bfloat16 to see
 
 
@@ -45,7 +46,7 @@ def bench(quick=False, as_json=False, threads=None, only=()):
         raise MinbertError(f"bench has no part called {', '.join(only)}; it has {', '.join(PARTS)}")
     ground, rows = Ground(), []
     precisions = ("float32",) + (("bfloat16",) if choose("auto", "cpu") == "bfloat16" else ())
-    machine = f"{_device_name('cpu')}, torch {torch.__version__}; {ground}"
+    machine = f"{device_name('cpu')}, torch {torch.__version__}; {ground}"
     if not as_json:
         print(machine)
     for name, part in parts.items():
@@ -105,12 +106,10 @@ def row(name, taken, way, targets, **others):
     out = {"name": name, "seconds": statistics.median(times[way]), "rounds": len(times[way]), "steps": steps}
     for key, other in others.items():
         if other in times:
-            out[key] = round(statistics.median(a / b for a, b in zip(times[other], times[way])), 3)
-    if "ratio_to_own_step" in out:  # here less is better
-        out["ratio_to_own_step"] = round(1 / out["ratio_to_own_step"], 3)
+            ratio = statistics.median(a / b for a, b in zip(times[other], times[way]))
+            out[key] = round(1 / ratio if key == LESS else ratio, 3)
     out["targets"] = targets
-    less = "ratio_to_own_step"
-    out["met"] = all(out[key] <= goal if key == less else out[key] >= goal for key, goal in targets.items() if key in out)
+    out["met"] = all(out[key] <= goal if key == LESS else out[key] >= goal for key, goal in targets.items() if key in out)
     return out
 
 
@@ -119,7 +118,7 @@ def line(found):
     for key, value in found.items():
         if key.startswith("ratio"):
             goal = found["targets"].get(key)
-            mark = "" if goal is None else f" (target {'≤' if key == 'ratio_to_own_step' else '≥'} {goal})"
+            mark = "" if goal is None else f" (target {'≤' if key == LESS else '≥'} {goal})"
             parts.append(f"{key[6:].replace('_', ' ')} {value:.2f}{mark}")
     return f"{found['name']:<46}{1e3 * found['seconds']:>8.1f} ms   {', '.join(parts)}{'' if found['met'] else '   MISSED'}"
 

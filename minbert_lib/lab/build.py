@@ -24,6 +24,7 @@ from ..model.multitask import MultitaskModel
 from ..model.weights import resolve
 from ..text import Dataset, Tokenizer, read_rows
 from ..text.rows import spread
+from .config import values_of
 
 TRAINER_FIELDS = ("epochs batch_size sampling epoch_of schedule warmup task_weights surgery unfreeze_per_epoch clip seed").split()
 MODEL_FIELDS = (
@@ -140,9 +141,8 @@ def build_model(config, yours=None):
         source = pretrained(config)
     parts = hers(yours, attention="scaled_dot_product_attention", layer="BertLayer", embeddings="BertEmbeddings")
     bert = BertModel.from_pretrained(source, config.hidden_dropout, config.attention_dropout, **parts)
-    tasks = tuple(dict.fromkeys((*config.tasks, *config.scored)))
     parts = hers(yours, head="Head", compare="pair_features")
-    return MultitaskModel(bert, tasks, **{name: getattr(config, name) for name in MODEL_FIELDS}, **parts)
+    return MultitaskModel(bert, config.heads, **{name: getattr(config, name) for name in MODEL_FIELDS}, **parts)
 
 
 def hers(yours, **places):
@@ -167,13 +167,13 @@ def _fused_adamw(parts, **settings):
 
 
 def _smart(config, model):
-    if not any(np.atleast_1d(list(config.smart.values()) if isinstance(config.smart, dict) else config.smart)):
+    if not any(values_of(config.smart)):
         return None
     return _with_options(SmartRegularizer, "smart", config.smart_options, model, weight=config.smart, seed=config.seed)
 
 
 def _bregman(config, model):
-    if not any(np.atleast_1d(list(config.bregman.values()) if isinstance(config.bregman, dict) else config.bregman)):
+    if not any(values_of(config.bregman)):
         return None
     return _with_options(BregmanProximal, "bregman", config.bregman_options, model, weight=config.bregman)
 

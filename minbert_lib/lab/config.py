@@ -119,7 +119,7 @@ class RunConfig:
 
     def _dropouts(self):
         for name in ("hidden_dropout", "attention_dropout", "head_dropout"):
-            yield from ((name, rate) for rate in _values(getattr(self, name)) if rate is not None)
+            yield from ((name, rate) for rate in values_of(getattr(self, name)) if rate is not None)
 
     def _task_lists(self):
         return ("tasks", self.tasks), ("score_on", self.score_on)
@@ -127,6 +127,11 @@ class RunConfig:
     @property
     def scored(self):
         return self.score_on or self.tasks
+
+    @property
+    def heads(self):
+        """Every task that the model can answer, those that it learns first."""
+        return tuple(dict.fromkeys((*self.tasks, *self.scored)))
 
     def checked(self):
         """Itself, or a MinbertError that names the two settings that contradict each other."""
@@ -148,11 +153,11 @@ class RunConfig:
             (not 1 <= self.epochs <= 10_000, f"epochs={self.epochs}: at least one, at most 10,000"),
             (not 0 <= self.seed < 2**32, f"seed={self.seed}: from 0 to {2**32 - 1:,}"),
             (not 8 <= self.max_length <= 10_000, f"max_length={self.max_length}: at least 8, at most 10,000"),
-            (any(size < 1 for size in _values(self.batch_size)), f"batch_size={self.batch_size}: at least 1"),
+            (any(size < 1 for size in values_of(self.batch_size)), f"batch_size={self.batch_size}: at least 1"),
             (not self.lr > 0, f"lr={self.lr}: above zero"),
             *((not 0 <= rate < 1, f"{name}={rate}: from 0 to below 1") for name, rate in self._dropouts()),
             *(
-                (any(weight < 0 for weight in _values(getattr(self, name))), f"{name}={getattr(self, name)}: at least 0")
+                (any(weight < 0 for weight in values_of(getattr(self, name))), f"{name}={getattr(self, name)}: at least 0")
                 for name in ("task_weights", "smart", "bregman")
             ),
             (self.surgery not in ("none", "watch", "pcgrad"), f"surgery={self.surgery!r}: 'none', 'watch' or 'pcgrad'"),
@@ -259,7 +264,8 @@ class RunConfig:
         )
 
 
-def _values(setting):
+def values_of(setting):
+    """All values of a setting that may be one for each task."""
     return setting.values() if isinstance(setting, dict) else (setting,)
 
 
@@ -301,7 +307,9 @@ def _check_parts(name, value, default):
                 raise MinbertError(f"{name}={value!r}: a number of rows for each task, at least 1")
             if name in BY_TASK:
                 _fit(name, item, default)
-                _check_parts(name, item, default) if not isinstance(item, dict) else _refuse(name, value, default)
+                if isinstance(item, dict):
+                    _refuse(name, value, default)
+                _check_parts(name, item, default)
     elif isinstance(value, tuple):
         kind = (int, float) if name == "betas" else str
         if (

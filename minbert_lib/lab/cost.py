@@ -32,10 +32,9 @@ def shape(scale_name):
 
 def parameters(config, bert=None):
     """How many parameters the config's model has; `bert` is a BertConfig, BERT-base's without."""
-    tasks = tuple(dict.fromkeys((*config.tasks, *config.scored)))
     switches = {name: getattr(config, name) for name in MODEL_FIELDS}
     with torch.random.fork_rng(devices=[]):  # heads are real: what they draw is taken from nobody
-        return MultitaskModel(Blocks(bert or BertConfig()), tasks, **switches).parameter_count()
+        return MultitaskModel(Blocks(bert or BertConfig()), config.heads, **switches).parameter_count()
 
 
 class Blocks(nn.Module):

@@ -13,7 +13,7 @@ from ..learn import AdamW, SmartRegularizer
 from ..learn.precision import choose
 from ..learn.trainer import Trainer
 from .config import THREE
-from .run import _device_name
+from .run import device_name
 from .systems import FELT_SMART
 from .waterfall import flops, peak
 from .ways import OWN, Ground
@@ -47,7 +47,7 @@ def measure(shape="mini", device=None, steps=40, batch_size=32):
     top = peak(precision, 8192 if device == "cuda" else 1536, device)
     about = {
         "model": f"{shape} shape, {ground}",
-        "device": _device_name(device),
+        "device": device_name(device),
         "precision": precision,
         "peak_gflops": round(top),
     }

@@ -14,6 +14,7 @@ from ..model.weights import read_config
 from ..text.tasks import SPLITS, TASKS
 from . import cost
 from .build import start_of
+from .config import values_of
 
 PROCESS = 900  # MB for Python, torch, and what torch keeps for its next step
 TEXT = 25  # bytes of memory for a byte of a data file, read and tokenised
@@ -42,11 +43,10 @@ def _text(config):
 def micro_batch(config, megabytes):
     """The largest number of examples that stays below `megabytes`, or None where the whole batch does."""
     fixed, each = needed(config)
-    sizes = config.batch_size.values() if isinstance(config.batch_size, dict) else [config.batch_size]
     fits = int((megabytes - fixed) / each)
     if fits < 1:
         raise MinbertError(
             f"{megabytes:,} MB are too few: {scale(config.scale).title} needs {fixed + each:,.0f} MB even with one "
             f"example of {config.max_length} tokens at a time; lower max_length or choose a smaller scale"
         )
-    return None if fits >= max(sizes) else fits
+    return None if fits >= max(values_of(config.batch_size)) else fits

@@ -26,7 +26,7 @@ from . import records
 from .build import MODEL_FIELDS, teacher_folder
 from .config import RunConfig
 from .ensemble import average_predictions, average_weights
-from .facts import facts
+from .facts import dev_rows
 from .members import read_ensemble
 from .submission import STEMS, check_submission, write_submission
 from .systems import SYSTEMS, system
@@ -176,9 +176,7 @@ def average_runs(runs, out):
                 f"{runs[0]} and {run} differ in {', '.join(differ)}: only seeds and epochs of one setting have a mean"
             )
     first.model.load_state_dict(average_weights(member.model.state_dict() for member in members))
-    predictions, scores = _predictions(first), {}
-    for task, found in predictions["dev"].items():
-        scores[task] = score(found, facts(first.record, task)["labels"], task)
+    predictions, scores = _scored(first)
     record = first.record | {"name": f"{first.config.name}-average", "key": "-".join(keys), "scores": scores | means(scores)}
     whose = ", ".join(f"{key} (epoch {member.record['best_epoch']})" for key, member in zip(keys, members))
     record |= {"notes": [f"mean of the weights of {whose}"], "epochs": [], "curve": [], "intervals": {}}
@@ -186,11 +184,12 @@ def average_runs(runs, out):
     for key, member in zip(keys, members):
         seconds[key] = max(seconds[key], member.record["seconds"])
     record["seconds"] = sum(seconds.values())
-    record.pop("best_per_task", None)  # the first member's
+    for name in ("best_per_task", "path"):  # the first member's
+        record.pop(name, None)
     settings, _ = weights.load(locate(runs[0]))
     weights.save(out, settings, first.model.state_dict())
     first.tokenizer.save(out)
-    records.save_at(Path(out) / "result.json", record, predictions)
+    record["path"] = str(records.save_at(Path(out) / "result.json", record, predictions))
     return record
 
 
@@ -199,11 +198,11 @@ def _differ(one, other):
     return [name for name, value in vars(one).items() if name not in ("name", "seed") and value != getattr(other, name)]
 
 
-def _predictions(member):
-    """{split: {task: array}}, as a record keeps them."""
-    place, found = scale(member.config.scale).data, {}
-    for split in ("dev", "test"):
-        for task in member.config.scored:
-            rows = read_rows(task, split, place, member.config.dev_limit.get(task) if split == "dev" else None)
-            found.setdefault(split, {})[task] = member.predict(task, rows.examples)
-    return found
+def _scored(member):
+    """({split: {task: array}} as a record keeps them, {task: dev score}), on the very dev files that its run was scored on."""
+    found, scores = {"dev": {}, "test": {}}, {}
+    for task in member.config.scored:
+        dev, test = dev_rows(member.record, task), read_rows(task, "test", scale(member.config.scale).data)
+        found["dev"][task], found["test"][task] = (member.predict(task, rows.examples) for rows in (dev, test))
+        scores[task] = score(found["dev"][task], np.array([example.label for example in dev.examples]), task)
+    return found, scores

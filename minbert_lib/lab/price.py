@@ -124,10 +124,10 @@ def measure(name, rounds=15, dropout=False, **changes):
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         raise SystemExit("one scale: tiny, mini or base")
-    from .run import _device_name
+    from .run import device_name
 
     try:
-        found = {"device": _device_name("cpu"), "torch": torch.__version__, "batch": 32}
+        found = {"device": device_name("cpu"), "torch": torch.__version__, "batch": 32}
         for precision in ("float32", "bfloat16"):
             found[precision] = measure(sys.argv[1], precision=precision)
             found[f"{precision}, dropout"] = measure(sys.argv[1], precision=precision, dropout=True)

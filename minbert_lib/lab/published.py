@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..errors import MinbertError
 from ..home import repo
+from .config import THREE
 from .stats import fisher, wilson
 
 REPORTS = {  # short name -> title, authors; all are reports of Stanford's CS224N, default project
@@ -26,12 +27,11 @@ REPORTS = {  # short name -> title, authors; all are reports of Stanford's CS224
         "Yasmine Mabene, Ayesha Khawaja, Rachel Clinton",
     ),
 }
-PARTS = ("sst", "qqp", "sts")
 SIZES = {  # rows of the course's files, on which the reports' scores rest
     "dev": {"sst": 1101, "qqp": 20212, "sts": 863},
     "test": {"sst": 2210, "qqp": 40431, "sts": 1725},
 }
-NUMBERS = (*PARTS, "cfimdb", "mean", "time", "parameters")
+NUMBERS = (*THREE, "cfimdb", "mean", "time", "parameters")
 
 
 def folder():
@@ -59,7 +59,7 @@ def scores():
     frame = frame.rename(columns={"mean": "published_mean"})
     frame["mean"] = (frame.sst + frame.qqp + frame.sts) / 3
     frame["mean_norm"] = (frame.sst + frame.qqp + (frame.sts + 1) / 2) / 3
-    unit = {part: printed[part].map(_half_unit) for part in (*PARTS, "mean")}
+    unit = {part: printed[part].map(_half_unit) for part in (*THREE, "mean")}
     sts_weight = frame.mean_kind.map({"mean_norm": 0.5}).fillna(1.0)  # halving r halves its rounding error
     frame["slack"] = (unit["sst"] + unit["qqp"] + sts_weight * unit["sts"]) / 3 + unit["mean"]
     return frame
@@ -88,7 +88,7 @@ def intervals():
     Columns sst_low, sst_high and so on. Most gains that the reports tell of lie well inside them.
     """
     frame = scores()
-    for part in PARTS:
+    for part in THREE:
         found = [_interval(part, *pair) for pair in zip(frame[part], frame.split, strict=True)]
         frame[f"{part}_low"], frame[f"{part}_high"] = zip(*found, strict=True)
     return frame

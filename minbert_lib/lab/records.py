@@ -79,9 +79,9 @@ def load(path):
     return record
 
 
-def find(config, where=None):
+def find(config):
     """The record of exactly this run, or None: these settings, and the data and weights that are here."""
-    for folder in where or folders():
+    for folder in folders():
         path = path_of(config, folder)
         if path.is_file() and of_these_files(record := load(path), config):
             return record

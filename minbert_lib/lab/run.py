@@ -39,16 +39,14 @@ CHECKPOINT_SECONDS = float(os.environ.get("MINBERT_CHECKPOINT_SECONDS", 120))
 METRIC = {"classes": "accuracy", "yes_no": "accuracy", "score": "pearson"}
 
 
-def run(
-    config, out=None, yours=None, progress=None, again=False, keep_weights=False, keep_epochs=False, micro_batch=None, device=None
-):
+def run(config, out=None, yours=None, progress=None, again=False, keep_epochs=False, micro_batch=None):
     """Run `config` and record it; → the record. `yours`: {"scaled_dot_product_attention": …, "AdamW": …} by a learner.
 
     With `keep_epochs` every epoch's weights stay too, each as a finished run in a folder epoch-N of the run's own: to predict, or to be averaged.
     """
     config = config.checked()
     made_with = sorted(yours or {})
-    keep_weights = keep_weights or keep_epochs or bool(out)
+    keep_weights = keep_epochs or bool(out)
     reuse = not (again or made_with or keep_weights)
     if reuse and (found := records.find(config)):
         return found
@@ -63,11 +61,11 @@ def run(
                 return _same_files(there, config, folder)
         if made_with:  # her code may be another now than the one that wrote a checkpoint
             _forget(folder)
-        made = prepare(config, yours, device, micro_batch)
+        made = prepare(config, yours, micro_batch=micro_batch)
         _resume(made, folder)
         if keep_epochs and not all((_of_epoch(folder, e["epoch"]) / "model.safetensors").is_file() for e in made.trainer.history):
             print("beginning anew: the weights of its first epochs were not kept", file=sys.stderr)
-            made = prepare(config, yours, device, micro_batch)
+            made = prepare(config, yours, micro_batch=micro_batch)
         started = time.perf_counter()
         _drive(made, folder, progress, keep_epochs)
         record, predictions = _record(made, made_with, time.perf_counter() - started)
@@ -204,7 +202,7 @@ def _record(made, made_with, wall):
         "steps_per_second": trainer.step / max(trainer.seconds, 1e-9),
         "tokens_per_second": trainer.tokens / max(trainer.seconds, 1e-9),
         "peak_memory_mb": _peak_memory(made.device),
-        "device": _device_name(made.device),
+        "device": device_name(made.device),
         "precision": made.precision,
         "packages": {"minbert": __version__, "torch": torch.__version__, "python": platform.python_version()},
         "data": {
@@ -288,9 +286,9 @@ def _peak_memory(device):
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def _device_name(device):
+def device_name(device):
     if device == "cuda":
-        return torch.cuda.get_device_name()
+        return torch.cuda.getdevice_name()
     return f"{_cpu_name()}, {torch.get_num_threads()} threads"
 
 

@@ -22,7 +22,6 @@ from ..learn.compare import NotFinite
 from ..learn.stops import OutOfMemory
 from . import records
 from .config import RunConfig, parse_setting
-from .planning import plan, plan_text  # noqa: F401 (a sweep's first question; an idea of its own)
 from .run import run
 from .systems import LR_FACTOR, SWEEPS, SYSTEMS, lifted, system
 

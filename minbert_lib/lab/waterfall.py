@@ -236,9 +236,9 @@ def read(name):
 
 
 def write(name, rows, columns):
-    from .run import _device_name
+    from .run import device_name
 
-    machine = _device_name("cpu").rsplit(",", 1)[0] + f" ({platform.machine()})"
+    machine = device_name("cpu").rsplit(",", 1)[0] + f" ({platform.machine()})"
     facts = {"threads": torch.get_num_threads(), "machine": machine, "torch": torch.__version__}
     facts["date"] = time.strftime("%Y-%m-%d")
     text = io.StringIO()

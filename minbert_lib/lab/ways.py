@@ -9,6 +9,7 @@ Notable choices
 """
 
 import copy
+import dataclasses
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ from . import rivals
 LR = 2e-5
 EPS = 1e-8  # PyTorch's default
 OWN = dict(lr=LR, eps=EPS * 0.001**0.5)  # ours has eps outside the bias correction
-ROWS = 20_000  # of QQP, the first so many are enough
+ROWS = 20_000  # of QQP: enough
 
 
 class Ground:
@@ -172,8 +173,7 @@ def subset(data, rows):
     part = copy.copy(data)
     part.texts = [[column[i] for i in rows] for column in data.texts]
     part.lengths, part.labels = data.lengths[rows], data.labels[rows]
-    part.rows = copy.copy(data.rows)
-    object.__setattr__(part.rows, "examples", [data.rows.examples[i] for i in rows])
+    part.rows = dataclasses.replace(data.rows, examples=[data.rows.examples[i] for i in rows])
     return part
 
 

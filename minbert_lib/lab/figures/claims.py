@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .. import published
+from ..config import THREE
 from . import style
 
 
@@ -69,7 +70,7 @@ def dev_and_test():
     table = table.assign(key=table["report"] + " " + table["variant"].where(table["variant"] != "", table["run"]))
     both = table[table["split"] == "test"].merge(table[table["split"] == "dev"], on="key", suffixes=("_test", "_dev"))
     figure = Figure(figsize=(style.WIDE, 0.34 * len(both) + 1.6), layout="constrained")
-    for axes, task in zip(figure.subplots(1, 3, sharey=True), published.PARTS):
+    for axes, task in zip(figure.subplots(1, 3, sharey=True), THREE):
         score, low, high = (
             {split: both[f"{task}{end}_{split}"] * 100 for split in ("dev", "test")} for end in ("", "_low", "_high")
         )
@@ -83,9 +84,7 @@ def dev_and_test():
         axes.set_xlabel("test − dev, points", fontsize=8.5)
     axes.set_yticks(range(len(both)), both["key"], fontsize=8)
     axes.set_ylim(len(both) - 0.5, -0.5)
-    sizes = "; ".join(
-        f"{task.upper()} {published.SIZES['dev'][task]:,} and {published.SIZES['test'][task]:,}" for task in published.PARTS
-    )
+    sizes = "; ".join(f"{task.upper()} {published.SIZES['dev'][task]:,} and {published.SIZES['test'][task]:,}" for task in THREE)
     note = (
         f"Published scores of BERT-base; bars: 95 % interval of the difference, from the sizes of dev and test alone ({sizes})."
     )

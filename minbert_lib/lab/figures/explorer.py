@@ -40,7 +40,8 @@ def axes_of(known):
 def explore_runs(known, axis, score="sst", most=4):
     """Every run a dot over its value of `axis`; the runs behind the points in words."""
     shown = [runs for runs in families(known, axis) if all(run["scores"].get(score) is not None for run in runs)][:most]
-    order = lambda value: (isinstance(value, str), value if isinstance(value, (int, float)) else json.dumps(value))
+    number = lambda value: isinstance(value, (int, float))
+    order = lambda value: (not number(value), value if number(value) else json.dumps(value, sort_keys=True))
     unique = {json.dumps(run["config"][axis], sort_keys=True): run["config"][axis] for runs in shown for run in runs}
     values = sorted(unique.values(), key=order)
     figure = Figure(figsize=(8.2, 3.4), layout="none")

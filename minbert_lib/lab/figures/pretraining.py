@@ -10,18 +10,18 @@ from matplotlib.figure import Figure
 from ...text.augment import variants
 from ...text.rows import Example
 from .. import published
+from ..config import THREE
 from ..pretraining import DEFAULTS
 from ..systems import LR_FACTOR
 from . import Missing, style
 from .vary import command, data_note, either, family, of_task, rest, told
 
-TASKS = ("sst", "qqp", "sts")
 LINES = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.RED, style.SKY)
 
 
 def against_steps(scale="mini"):
     """S13 and W-domain, SerBERTus' Figures 5 to 7: dev score after 0 … N steps of masked-language modelling."""
-    found = {task: either(lambda task=task: family("S13", ("pretrain",), scale, tasks=(task,))) for task in TASKS}
+    found = {task: either(lambda task=task: family("S13", ("pretrain",), scale, tasks=(task,))) for task in THREE}
     if not any(runs for runs, _ in found.values()):
         raise Missing(f"run `{command('S13', scale)}`")
     figure = Figure(figsize=(style.WIDE, 3.6), layout="constrained")

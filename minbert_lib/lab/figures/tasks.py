@@ -12,20 +12,13 @@ from matplotlib.figure import Figure
 
 from .. import conflict, cost, published, records
 from ..config import THREE
-from ..systems import SYSTEMS, TITLES, system
+from ..systems import LADDER, SYSTEMS, TITLES, system
 from . import Missing, style
 from .vary import command, data_note, family, of_task
 
 EPOCHS = ("S12", "W-sqrt", "W-annealed", "E2", "B3", "M1")  # systems that call different things an epoch
 STEPS = ("features", "hidden_layers", "augment", "smart", "smart_options", "train_encoder", "lr")  # what P1–P6 turn
-CHAIN = ("P1", "P2", "P3", "P4", "P5", "P6")
-ALONE = {  # each step of the chain, taken from P1 by itself
-    "+ |u−v|": "P2",
-    "+ a second hidden layer": "P3",
-    "+ back-translated STS": "P4",
-    "+ SMART on SST": "P5",
-    "+ encoder unfrozen": "P6",
-}
+ALONE = {TITLES[name]: name for name in LADDER[1:]}  # each step of the ladder, taken from P1 by itself
 
 
 def largest(find, scale=None):
@@ -147,7 +140,7 @@ def steps_of_siamese(scale):
     """{P1 … P6: runs} of one family, and all its runs."""
     runs = family("P1", STEPS, scale, least=3)
     same = lambda run, line: all(switch(f, run["config"][f]) == switch(f, getattr(line, f)) for f in STEPS if f != "lr")
-    chain = {name: [run for run in runs if same(run, as_recorded(system(name, scale)))] for name in CHAIN}
+    chain = {name: [run for run in runs if same(run, as_recorded(system(name, scale)))] for name in LADDER}
     if not chain["P1"] or not chain["P6"]:
         raise Missing(f"run `{command('P1', scale)}` and the same for P2 … P6")
     return chain, runs
@@ -172,16 +165,17 @@ def siamese(scale=None):
     for axes, task in zip(figure.subplots(1, 3), THREE):
         means = [
             dots(axes, x, chain[name], of_task(task), style.TASK_COLOUR[task]) if chain[name] else np.nan
-            for x, name in enumerate(CHAIN)
+            for x, name in enumerate(LADDER)
         ]
         axes.plot(range(6), means, color=style.TASK_COLOUR[task], lw=0.9, alpha=0.6)
         if scale != "tiny":
-            axes.plot(range(6), printed.loc[list(CHAIN), task], **{**style.PUBLISHED, "ms": 5}, label="published (BERT-base)")
-            axes.legend(fontsize=7, loc="upper left")
+            axes.plot(range(6), printed.loc[list(LADDER), task], **{**style.PUBLISHED, "ms": 5}, label="published (BERT-base)")
         axes.axvspan(4.5, 5.5, color="#EEEEEE", zorder=0)
-        axes.set_xticks(range(6), CHAIN)
+        axes.set_xticks(range(6), LADDER)
         axes.set(title=style.TASK_NAME[task])
-    what, runs = ", ".join(f"{name} {TITLES[name]}" for name in CHAIN), sum(chain.values(), [])
+    if scale != "tiny":
+        figure.axes[0].legend(fontsize=7, loc="upper left")
+    what, runs = ", ".join(f"{name} {TITLES[name]}" for name in LADDER), sum(chain.values(), [])
     note = " The sentences are invented, so published numbers are not beside them." if scale == "tiny" else ""
     style.caption(figure, f"{what}. Shaded: the encoder learns.\n{told_of(runs)}{rates_of(runs)}{ways_of_augmenting(runs)}{note}")
     return figure
@@ -221,7 +215,7 @@ def siamese_alone(scale=None):
 
 def alone(runs, base, name, scale):
     """The family's runs that differ from P1 just in what `name` added to the system before it."""
-    before, after = (as_recorded(system(n, scale)) for n in (CHAIN[CHAIN.index(name) - 1], name))
+    before, after = (as_recorded(system(n, scale)) for n in (LADDER[LADDER.index(name) - 1], name))
     added = {f for f in STEPS if getattr(before, f) != getattr(after, f)} - {"lr"}
     wanted = {f: switch(f, getattr(after if f in added else base, f)) for f in STEPS if f != "lr"}
     return [run for run in runs if all(switch(f, run["config"][f]) == value for f, value in wanted.items())]
