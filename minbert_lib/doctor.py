@@ -13,7 +13,6 @@ import shutil
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from . import __version__, home
 
@@ -109,10 +108,10 @@ def compute():
 
 def bfloat16_on_cpu(torch):
     """Does this CPU compute in bfloat16 itself? Told by its flags, shown by timing a matrix product."""
-    flags = Path("/proc/cpuinfo").read_text().split() if Path("/proc/cpuinfo").exists() else []
-    has = [flag for flag in ("amx_bf16", "avx512_bf16") if flag in flags]
+    from .learn.precision import bfloat16_flags
+
     ratio = _seconds(torch, torch.float32) / _seconds(torch, torch.bfloat16)
-    how = ", ".join(has) or "no instruction for it known"
+    how = ", ".join(bfloat16_flags()) or "no instruction for it known"
     text = f"bfloat16 on this CPU ({how}): matrix products {ratio:.1f} times as fast as in float32"
     return Finding(OK, text) if ratio > 1.2 else Finding(HINT, text, "stay with float32 on this CPU")
 

@@ -150,8 +150,7 @@ def test_resumes_exactly():
         assert one(batch) == 0
 
 
-def test_weight_of_a_task_and_wrong_settings():
-    assert BregmanProximal(Toy("sst"), weight={"sts": 0.5}).weight_of("sst") == 0.0
+def test_wrong_settings_and_a_loss_that_is_not_finite():
     with pytest.raises(MinbertError, match="beta"):
         BregmanProximal(Toy("sst"), beta=1.5)
     model, batch = Toy("sts"), make_batch("sts", "cross")

@@ -104,7 +104,7 @@ def test_hints_come_in_three_steps(capsys):
 
 
 def test_progress_counts(capsys):
-    space = keep.run_text(attention.BASE, "<test>", keep.namespace(EXERCISES))
+    space = keep.run_text(attention.BASE, "<test>", keep.namespace())
     space.update(check=desk.check)
     keep.run_text(CHECK, "<test check>", space)
     keep.run_text("AdamW = check('AdamW')", "<test check>", space)

@@ -47,7 +47,7 @@ def own_progress(tmp_path, monkeypatch):
 
 def cell(text, space=None):
     """Run a text as a notebook cell: in one namespace, its lines known to Python by a name of their own."""
-    return keep.run_text(text, f"<cell {next(numbers)}>", keep.namespace(EXERCISES) if space is None else space)
+    return keep.run_text(text, f"<cell {next(numbers)}>", keep.namespace() if space is None else space)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

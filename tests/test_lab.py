@@ -208,6 +208,14 @@ def test_a_task_that_is_read_more_or_less_than_once_is_told():
     assert made.notes[-1] == "an epoch reads the data of sst 0.38 times, qqp 0.50 times, sts 1.00 times"
 
 
+def test_a_penalty_by_task_is_felt_by_that_task_alone():
+    trainer = prepare(small("S10-multi", smart={"sst": 5.0}, smart_options={"eps": 0.1, "sigma": 0.1, "step_size": 1.0})).trainer
+    trainer.model.eval()  # no dropout: what is added is the penalty
+    for task in ("sst", "qqp"):
+        loss, total = trainer._losses(trainer.feeds[task].next())
+        assert (total > loss) == (task == "sst")
+
+
 # ---- runs
 
 

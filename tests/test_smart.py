@@ -282,12 +282,6 @@ def test_weight_zero_is_the_plain_step_bit_for_bit(direction, dropout, share):
     assert all(torch.equal(a, b) for a, b in zip(*after, strict=True))
 
 
-def test_weight_of_a_task():
-    assert SmartRegularizer(Toy("sst"), weight={"sst": 2.0}).weight_of("sts") == 0.0
-    assert SmartRegularizer(Toy("sst"), weight={"sst": 2.0}).weight_of("sst") == 2.0
-    assert SmartRegularizer(Toy("sst"), weight=0.3).weight_of("sts") == 0.3
-
-
 def test_resumes_with_the_same_noise():
     model, batch = Toy("sst"), make_batch("sst")
     smart = SmartRegularizer(model, share=0.5, direction="clean", **LARGE)

@@ -35,9 +35,6 @@ class BregmanProximal:
         self.every, self.dropout, self.steps = every, dropout, 0
         self.teacher = copy.deepcopy(model).requires_grad_(False).eval()
 
-    def weight_of(self, task):
-        return self.weight.get(task, 0.0) if isinstance(self.weight, dict) else self.weight
-
     def __call__(self, batch, outputs=None, clean=False):
         if outputs is None or not (clean or self.dropout) and has_dropout(self.model):
             outputs = self._student(batch)

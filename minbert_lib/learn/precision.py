@@ -4,6 +4,8 @@ Notable choices: "auto" is bfloat16 where the hardware multiplies it faster, flo
 elsewhere. Weights, gradients and the optimiser's averages always stay in float32.
 """
 
+from pathlib import Path
+
 import torch
 
 from ..errors import MinbertError
@@ -19,16 +21,21 @@ def choose(precision, device):
         return precision
     if torch.device(device).type == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float16"
-    return "bfloat16" if cpu_has_bfloat16() else "float32"
+    return "bfloat16" if bfloat16_flags() else "float32"
 
 
-def cpu_has_bfloat16():
-    """True where the CPU has bfloat16 instructions; elsewhere it would be emulated, and slow."""
+def bfloat16_flags():
+    """The CPU's instructions for bfloat16; without one it would be emulated, and slow."""
     try:
-        flags = open("/proc/cpuinfo").read()
+        flags = Path("/proc/cpuinfo").read_text().split()
     except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+        return []
+    return [flag for flag in ("amx_bf16", "avx512_bf16") if flag in flags]
+
+
+def is_final(scaler):
+    """Is an infinite gradient the end? In float16 the scale is halved and the step skipped, until it is below 1."""
+    return not scaler.is_enabled() or scaler.get_scale() < 1
 
 
 def autocast(device, precision):

@@ -25,7 +25,7 @@ from . import checkpoint
 from .adamw import AdamW
 from .compare import NotFinite
 from .groups import parameter_groups
-from .precision import autocast
+from .precision import autocast, is_final
 from .state import FOREIGN
 from .stops import unbroken
 
@@ -112,8 +112,7 @@ class Pretrainer:
         self.scaler.unscale_(self.optimizer)
         loss = loss.item()
         norm = torch.nn.utils.get_total_norm([p.grad for p in self.model.parameters() if p.grad is not None]).item()
-        lost = self.scaler.get_scale() < 1 if self.scaler.is_enabled() else True  # float16 halves its scale and skips the step
-        if not math.isfinite(loss) or lost and not math.isfinite(norm):
+        if not math.isfinite(loss) or is_final(self.scaler) and not math.isfinite(norm):
             rows = self.text.index(self.step, self.batch_size, self.seed)[:4].tolist()
             raise NotFinite(
                 f"pre-training: the {'gradient' if math.isfinite(loss) else 'loss'} is not finite at step {self.step + 1} "

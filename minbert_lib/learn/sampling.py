@@ -59,7 +59,7 @@ class Feed:
         return -(-len(self.dataset) // self.batch_size)  # rounded up: the last one may be smaller
 
     def next(self):
-        name = sum(map(ord, self.dataset.task))
+        name = sum(map(ord, self.dataset.task))  # sst and sts share a stream: harmless, and recorded runs stand on it
         if self._order is None:
             self._order = self.dataset.epoch(self.batch_size, np.random.default_rng([self.seed, name, self.passes]), self.pool)
         index = self._order[self.position]

@@ -134,9 +134,6 @@ class SmartRegularizer:
         self.size = self.eps if self.projection == "ball" else 1.0  # how far δ goes
         self.last = {}  # tensors of the last call, for `attack_size`
 
-    def weight_of(self, task):
-        return self.weight.get(task, 0.0) if isinstance(self.weight, dict) else self.weight
-
     def __call__(self, batch, embedded=None, outputs=None, rng=None, clean=False):
         side = self._clean(batch, embedded, outputs, rng, clean)
         noise = self._attack(side)

@@ -25,7 +25,7 @@ from ..text.tasks import TASKS
 from . import groups, state
 from .compare import NotFinite, has_dropout, random_state, without_dropout
 from .metrics import Means, selection_score, share_right, task_loss
-from .precision import autocast
+from .precision import autocast, is_final
 from .sampling import Feed, epoch_plan
 from .stops import KNOB, OutOfMemory, out_of_memory, unbroken
 from .surgery import joined
@@ -166,7 +166,7 @@ class Trainer:
 
     def _losses(self, batch, share=1.0):
         """(the task's loss, the loss with weight and penalties); the batch may be a share of the whole."""
-        smart, bregman = (0.0 if part is None else part.weight_of(batch.task) for part in (self.smart, self.bregman))
+        smart, bregman = (0.0 if part is None else of_task(part.weight, batch.task, 0.0) for part in (self.smart, self.bregman))
         if smart and self.smart.reduction == "sum":  # a sum over parts is a sum, where a mean of means wants their shares
             smart /= share
         with autocast(self.device, self.precision):
@@ -198,8 +198,7 @@ class Trainer:
         gradients = [p.grad for _, p in self.trained if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients).item() if gradients else 0.0
         bad = [task for task, loss in losses.items() if not math.isfinite(loss)]
-        lost = self.scaler.get_scale() < 1 if self.scaler.is_enabled() else True  # float16 halves its scale and skips the step
-        if bad or lost and not math.isfinite(norm):
+        if bad or is_final(self.scaler) and not math.isfinite(norm):
             raise NotFinite(f"the {f'loss of {bad[0]}' if bad else 'gradient'} is not finite {self._place(batches)}")
         if self.clip and norm > self.clip:
             torch._foreach_mul_(gradients, self.clip / norm)

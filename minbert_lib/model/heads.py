@@ -29,7 +29,7 @@ def pool(hidden, mask, how="cls"):
         return (hidden * counts).sum(1) / counts.sum(1).clamp(min=1)
     if how == "max":
         return hidden.masked_fill(~counts, torch.finfo(hidden.dtype).min).amax(1)
-    raise MinbertError(f"there is no pooling called {how!r}: it is one of {', '.join(POOLINGS)}")
+    raise MinbertError(f"there is no pooling of words called {how!r}: it is cls, mean or max")
 
 
 def pair_features(u, v, features):

@@ -26,6 +26,7 @@ def resolve(name_or_folder):
             return candidate
     if name in SCALES or folder.is_absolute() or name.startswith(".") or folder.exists():
         remedy = f"`minbert data --get` fetches the {name} weights" if name in SCALES else "a checkpoint folder has one"
+        remedy = "they come with the course: git checkout data" if name == "tiny" else remedy
         raise MinbertError(f"{folder / 'config.json'} is missing: {remedy}")
     return _from_hub(name)
 

@@ -46,6 +46,9 @@ def augment(rows, options, scale, seed=0):
     share, times = options.get("share", 0.1), options.get("times", 1)
     if type(share) not in (int, float) or not 0 < share <= 1 or type(times) is not int or times < 1:
         raise MinbertError(f"augment: share={share!r} is above 0 and up to 1, times={times!r} is 1 or more")
+    for name in ("top", "beams"):
+        if type(value := options.get(name, 1)) is not int or value < 1:
+            raise MinbertError(f"augment: {name}={value!r} is a whole number from 1 on")
     texts = list(dict.fromkeys(text for example in rows.examples for text in example.texts))
     more = []
     for number in range(times):

@@ -90,12 +90,7 @@ class Dataset:
 
     def epoch(self, batch_size, rng, pool=POOL):
         """The indices of one epoch's batches: every example once, in an order that `rng` (numpy) decides."""
-        order = rng.permutation(len(self))
-        size = batch_size * pool
-        pools = [order[start : start + size] for start in range(0, len(order), size)]
-        pools = [part[np.argsort(self.lengths[part], kind="stable")] for part in pools] if pool > 1 else pools
-        batches = [part[start : start + batch_size] for part in pools for start in range(0, len(part), batch_size)]
-        return [batches[number] for number in rng.permutation(len(batches))]
+        return by_length(self.lengths, batch_size, rng, pool)
 
     def in_order(self, batch_size, tokens=None):
         """Batches for scoring: sorted by length. With `tokens`, each holds about that many instead of `batch_size` rows."""
@@ -143,6 +138,16 @@ class Dataset:
             v = truncate(v, room - len(u), self.truncation)
         sep = self.tokenizer.sep_id
         return [self.tokenizer.cls_id, *u, sep, *v, sep], [0] * (len(u) + 2) + [1] * (len(v) + 1)
+
+
+def by_length(lengths, batch_size, rng, pool=POOL):
+    """Positions in batches of like length: drawn at random, sorted within every `pool` batches, and these shuffled."""
+    order = rng.permutation(len(lengths))
+    size = batch_size * pool
+    pools = [order[start : start + size] for start in range(0, len(order), size)]
+    pools = [part[np.argsort(lengths[part], kind="stable")] for part in pools] if pool > 1 else pools
+    batches = [part[start : start + batch_size] for part in pools for start in range(0, len(part), batch_size)]
+    return [batches[number] for number in rng.permutation(len(batches))]
 
 
 def pad(ids, types=None, pad_id=0):

@@ -6,7 +6,6 @@ and only if the server says that its file is still the same (If-Range). A kernel
 once and one of them fetch. A file that is there already, official or not, is kept.
 """
 
-import contextlib
 import http.client
 import json
 import os
@@ -194,8 +193,8 @@ def _remember(url, answer, memory):
 
 def _forget(*paths):
     for path in paths:
-        with contextlib.suppress(FileNotFoundError), told(path):
-            path.unlink()
+        with told(path):
+            path.unlink(missing_ok=True)
 
 
 def _range(answer):

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from ..errors import MinbertError
-from .batching import POOL, pad
+from .batching import by_length, pad
 from .masking import IGNORE
 from .tokenizer import truncate
 
@@ -43,15 +43,10 @@ class Text:
         """Which rows a step reads."""
         passes, position = divmod(step, math.ceil(len(self) / batch_size))
         if (passes, batch_size, seed) not in self._order:
-            self._order = {(passes, batch_size, seed): self._plan(batch_size, np.random.default_rng([seed, 7, passes]))}
+            self._order = {
+                (passes, batch_size, seed): by_length(self.lengths, batch_size, np.random.default_rng([seed, 7, passes]))
+            }
         return self._order[passes, batch_size, seed][position]
-
-    def _plan(self, size, rng):
-        order = rng.permutation(len(self))
-        pools = [order[start : start + size * POOL] for start in range(0, len(order), size * POOL)]
-        order = np.concatenate([pool[np.argsort(self.lengths[pool], kind="stable")] for pool in pools])
-        batches = [order[start : start + size] for start in range(0, len(order), size)]
-        return [batches[number] for number in rng.permutation(len(batches))]
 
 
 def per_line(lines, tokenizer, max_length):

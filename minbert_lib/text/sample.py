@@ -19,12 +19,10 @@ from pathlib import Path
 from ..files import write_atomic
 from . import sample_films as films
 from . import sample_pairs as pairs
+from .tasks import SPLITS, TASKS
 
 SEED = 224
 SIZES = {"sst": (2000, 400, 200), "cfimdb": (800, 200, 100), "qqp": (2000, 400, 200), "sts": (1200, 300, 150)}
-SPLITS = ("train", "dev", "test")
-NAMES = {"sst": "ids-sst-{}.csv", "cfimdb": "ids-cfimdb-{}.csv", "qqp": "quora-{}.csv", "sts": "sts-{}.csv"}
-LABELS = {"sst": "sentiment", "cfimdb": "sentiment", "qqp": "is_duplicate", "sts": "similarity"}
 SST_NOISE = 0.08  # share of SST labels that are one class off, as people's are
 STS_NOISE = 0.2  # standard deviation of the judges' scores
 SST_SHARES = (13, 26, 20, 26, 15)  # in percent, close to the real set's
@@ -77,7 +75,7 @@ def render(task, split, rows):
     """The file's text: tab-separated, with the layout of the course's files."""
     columns = ["sentence"] if len(rows[0].texts) == 1 else ["sentence1", "sentence2"]
     odd = split == "test" and len(columns) == 1  # there the course's files have one more column, headed "0"
-    labels = [] if split == "test" else [LABELS[task]]
+    labels = [] if split == "test" else [TASKS[task].label_column]
     out = io.StringIO()
     writer = csv.writer(out, delimiter="\t", lineterminator="\n")
     writer.writerow((["0"] if odd else []) + ["", "id"] + columns + labels)
@@ -94,8 +92,7 @@ def write(folder):
     """Write all twelve files; what is there already is replaced by the same bytes."""
     for task in SIZES:
         for split, rows in sets(task).items():
-            name = NAMES[task].format("test-student" if split == "test" else split)
-            write_atomic(Path(folder) / name, render(task, split, rows))
+            write_atomic(Path(folder) / TASKS[task].file(split), render(task, split, rows))
 
 
 def held_out(seed=SEED):

@@ -4,13 +4,13 @@ Notable choices: the address is the git remote's unless one is given; the table 
 recorded runs, so that nothing in it is typed. `check` finds every link's target in this checkout.
 """
 
-import csv
 import re
 import subprocess
 
 from ..errors import MinbertError
 from ..files import write_atomic
 from ..home import repo
+from . import notebooks
 from .exercises import EXERCISES
 
 ADDRESS = re.compile(r'^ADDRESS = "[^"]*"', re.M)
@@ -37,20 +37,20 @@ def write(address=None):
         raise MinbertError(f"{readme}: the two comments that mark the table of notebooks are gone")
     before, after = text.split(BEGIN)[0], text.split(END)[1]
     write_atomic(readme, before + BEGIN + "\n" + table(address) + "\n" + END + after)
-    for script in sorted((repo() / "notebooks").glob("[0-9][0-9]_*.py")):
+    for script in notebooks.scripts():
         source = script.read_text(encoding="utf-8")
         write_atomic(script, ADDRESS.sub(f'ADDRESS = "{address}"', source))
-    from . import notebooks
-
     notebooks.build()
     return address
 
 
 def table(address):
     """The README's table: topic, exercises, minutes and memory by scale, badge."""
-    costs = _costs()
+    costs = {}
+    for (name, scale), row in notebooks.costs().items():
+        costs.setdefault(name, []).append(f"{scale} {float(row['seconds']) / 60:.1f} / {float(row['peak_mb']) / 1024:.1f}")
     lines = ["| | notebook | you write | minutes / GB by scale | |", "|---|---|---|---|---|"]
-    for script in sorted((repo() / "notebooks").glob("[0-9][0-9]_*.py")):
+    for script in notebooks.scripts():
         number, title = script.stem[:2], _title(script)
         mine = ", ".join(f"`{name}`" for name, exercise in EXERCISES.items() if exercise.where == number) or "–"
         cost = "; ".join(costs.get(script.stem, ())) or "–"
@@ -73,14 +73,3 @@ def check(text=None):
 def _title(script):
     first = next(line for line in script.read_text(encoding="utf-8").splitlines() if line.startswith("# # "))
     return first.removeprefix("# # ").split("·", 1)[-1].strip()
-
-
-def _costs():
-    path = repo() / "data/notebooks.csv"
-    costs = {}
-    if path.is_file():
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                cost = f"{row['scale']} {float(row['seconds']) / 60:.1f} / {float(row['peak_mb']) / 1024:.1f}"
-                costs.setdefault(row["notebook"], []).append(cost)
-    return costs

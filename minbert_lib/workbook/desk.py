@@ -29,7 +29,7 @@ def check(name, seconds=SECONDS):
     lines = []
     if verdict.state == "right":
         keep.used(name)
-        text = source.with_needs(name, [source.text_around(answer)], keep.namespace(EXERCISES), caller.f_globals)
+        text = source.with_needs(name, [source.text_around(answer)], keep.namespace(), caller.f_globals)
         if _stands_alone(exercise, text):
             changes["source"] = text
         else:
@@ -72,7 +72,7 @@ def yours(name):
         show(Note("note", f"{name}: the library's own (yours, once it passes in notebook {exercise.where})"))
         return exercise.library()
     try:
-        answer = keep.rebuild(name, EXERCISES, kept)
+        answer = keep.rebuild(name, kept)
         verdict = judge(exercise.check, answer)  # once more: it may stand on another answer of hers, changed since
         reason = "" if verdict.state == "right" else verdict.message
     except Exception as error:  # her code: anything may happen, and the notebook goes on
@@ -113,7 +113,7 @@ def _stands_alone(exercise, text):
         return False
     kept = {**keep.load(), exercise.name: {"source": text}}
     try:
-        return judge(exercise.check, keep.rebuild(exercise.name, EXERCISES, kept)).state == "right"
+        return judge(exercise.check, keep.rebuild(exercise.name, kept)).state == "right"
     except Exception:  # whatever her code does when run alone, the answer is no
         return False
 

@@ -135,7 +135,7 @@ def main(answer):
     """In the process apart: read the request, judge, write the verdict."""
     request = json.load(sys.stdin)
     name, texts = request["name"], request["texts"]
-    exercise, space = EXERCISES[name], keep.namespace(EXERCISES)
+    exercise, space = EXERCISES[name], keep.namespace()
     if source.is_stub([node for text in texts if (node := source.definition(text, name))][-1]):
         state, message = "blank", "the gap is not filled"
     else:

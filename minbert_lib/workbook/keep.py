@@ -56,7 +56,7 @@ def _set_aside(path):
 
 
 def update(name, **changes):
-    """Merge changes into one exercise's entry; `tries=1` and `hints=n` too. Safe with several notebooks at once."""
+    """Merge changes into one exercise's entry. Safe with several notebooks at once."""
     path = progress_file()
     try:
         with files.locked(path.with_name(path.name + ".lock")):
@@ -70,34 +70,22 @@ def update(name, **changes):
         _unsaved[name] = {**load().get(name, {}), **changes}
 
 
-def namespace(exercises, kept=None, inside=()):
-    """The names at hand for a stored answer: torch and friends, the library's model, and her own other answers."""
+def namespace():
+    """The names at hand for a stored answer: torch and friends, and the library's model."""
     import minbert_lib.model as model
 
     space = {"__name__": "__main__"}
     exec(STANDARD, space)
-    space.update({name: getattr(model, name) for name in model.__all__})
-    for name in set(kept or {}) & set(exercises) - set(inside):
-        if kept[name].get("source"):
-            space[name] = _Later(name)
-    return space
+    return space | {name: getattr(model, name) for name in model.__all__}
 
 
-class _Later:
-    """A place for another answer of hers, made only where a stored source names it."""
-
-    def __init__(self, name):
-        self.name = name
-
-
-def rebuild(name, exercises, kept, inside=()):
-    """Run the stored source of `name` and return what it defines. Her other answers that it uses are rebuilt first."""
-    source = kept[name]["source"]
-    space = namespace(exercises, kept, (*inside, name))
-    for other, value in list(space.items()):
-        if isinstance(value, _Later):
-            space[other] = rebuild(other, exercises, kept, (*inside, name)) if other in source else exercises[other].library()
-    return run_text(source, f"<your {name}>", space)[name]
+def rebuild(name, kept, inside=()):
+    """Run the stored source of `name` and return what it defines. Her other answers that it names are rebuilt first."""
+    text, space, inside = kept[name]["source"], namespace(), (*inside, name)
+    for other in set(kept) - set(inside):
+        if other in text and kept[other].get("source"):
+            space[other] = rebuild(other, kept, inside)
+    return run_text(text, f"<your {name}>", space)[name]
 
 
 def run_text(text, title, space):

@@ -33,8 +33,14 @@ def start(notebook, scale=None, drive=False):
         _use_drive()
     chosen = home.scale()
     os.environ["MINBERT_SCALE"] = chosen.name
-    if not (chosen.weights / "config.json").is_file() and chosen.name != "tiny":
-        show(Note("note", f"{chosen.title}: not downloaded yet; running at tiny scale. `minbert data --get` fetches it."))
+    here = (chosen.weights / "config.json").is_file() and any(chosen.data.glob("*.csv*"))
+    if not here and chosen.name != "tiny":
+        show(
+            Note(
+                "note",
+                f"{chosen.title}: not downloaded yet, or not its data; at tiny scale for now. `minbert data --get` fetches both.",
+            )
+        )
         os.environ["MINBERT_SCALE"] = "tiny"
         chosen = home.scale()
     from ..lab.figures import style

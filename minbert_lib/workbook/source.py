@@ -60,14 +60,7 @@ DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 def is_stub(node):
     """Has she not written it yet? True for a body of `...`, `pass` or `raise NotImplementedError`, or with a `x = ...` left."""
-    if node is None:
-        return False
-    if isinstance(node, ast.ClassDef):
-        methods = [part for part in node.body if isinstance(part, DEFINITIONS)]
-        return all(_says_nothing(part) for part in node.body) or any(
-            _is_gap(part) for method in methods for part in ast.walk(method)
-        )
-    return all(_says_nothing(part) for part in node.body) or any(_is_gap(part) for part in ast.walk(node))
+    return node is not None and (all(map(_says_nothing, node.body)) or any(map(_is_gap, ast.walk(node))))
 
 
 def _says_nothing(part):
