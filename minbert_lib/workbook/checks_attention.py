@@ -45,35 +45,29 @@ OTHER_WEIGHTS = {  # in place of the softmax
 }
 
 
-def twisted(name):
-    return lambda q, k, v, mask=None: spec(q, k, v, mask, name)
-
-
 MISTAKES = {
-    "your scores are not divided by √d, the root of the width of a query": twisted("none"),
-    "your scores are divided by d; by √d is wanted, so that their spread stays near 1": twisted("no root"),
-    "your scores are multiplied by √d; divide": twisted("times"),
-    "you divide after the softmax; the scores have to be divided by √d before it": twisted("late"),
-    "you divide by the root of the number of keys; d is the width of a query, q.size(-1)": twisted("keys' length"),
-    "you divide by the root of the number of queries; d is the width of a query, q.size(-1)": twisted("queries' length"),
-    "you divide by the root of q.size(1); d is the last axis of a query, q.size(-1)": twisted("second"),
-    "you divide by the root of q.size(0); d is the last axis of a query, q.size(-1)": twisted("first"),
-    "your softmax runs over the queries; every query's weights over the keys, the last axis, have to add up to 1": twisted(
-        "queries"
-    ),
-    "your softmax runs over axis 1; the keys are the last axis, -1": twisted("axis 1"),
-    "your softmax runs over axis 0; the keys are the last axis, -1": twisted("axis 0"),
-    "the mask has no effect: keys where it is False still get weight": twisted("no mask"),
-    "your mask is the wrong way round: True means that a key may be looked at": twisted("inverted"),
-    "you mask after the softmax, so the weights of a query no longer add up to 1: mask the scores before it": twisted("after"),
-    "masked scores become 0 or nearly so, which still gets weight, as e⁰ = 1: they have to go to -inf": twisted("zero"),
-    "masked scores are only lowered to -1, which still gets weight: they have to go to -inf": twisted("low"),
-    "there is no softmax: the scores themselves weigh the values": twisted("no softmax"),
-    "your weights are e^score, not divided by their sum: softmax does both": twisted("no sum"),
-    "your weights are sigmoids, each key for itself; a softmax makes the keys share a weight of 1": twisted("sigmoid"),
-    "your weights are logarithms: log_softmax in place of softmax": twisted("log"),
-    "you return the weights; the weighted mean of the values, weights @ v, is wanted": twisted("weights"),
-    "you average the keys; the weights are for the values, weights @ v": twisted("keys"),
+    "your scores are not divided by √d, the root of the width of a query": "none",
+    "your scores are divided by d; by √d is wanted, so that their spread stays near 1": "no root",
+    "your scores are multiplied by √d; divide": "times",
+    "you divide after the softmax; the scores have to be divided by √d before it": "late",
+    "you divide by the root of the number of keys; d is the width of a query, q.size(-1)": "keys' length",
+    "you divide by the root of the number of queries; d is the width of a query, q.size(-1)": "queries' length",
+    "you divide by the root of q.size(1); d is the last axis of a query, q.size(-1)": "second",
+    "you divide by the root of q.size(0); d is the last axis of a query, q.size(-1)": "first",
+    "your softmax runs over the queries; every query's weights over the keys, the last axis, have to add up to 1": "queries",
+    "your softmax runs over axis 1; the keys are the last axis, -1": "axis 1",
+    "your softmax runs over axis 0; the keys are the last axis, -1": "axis 0",
+    "the mask has no effect: keys where it is False still get weight": "no mask",
+    "your mask is the wrong way round: True means that a key may be looked at": "inverted",
+    "you mask after the softmax, so the weights of a query no longer add up to 1: mask the scores before it": "after",
+    "masked scores become 0 or nearly so, which still gets weight, as e⁰ = 1: they have to go to -inf": "zero",
+    "masked scores are only lowered to -1, which still gets weight: they have to go to -inf": "low",
+    "there is no softmax: the scores themselves weigh the values": "no softmax",
+    "your weights are e^score, not divided by their sum: softmax does both": "no sum",
+    "your weights are sigmoids, each key for itself; a softmax makes the keys share a weight of 1": "sigmoid",
+    "your weights are logarithms: log_softmax in place of softmax": "log",
+    "you return the weights; the weighted mean of the values, weights @ v, is wanted": "weights",
+    "you average the keys; the weights are for the values, weights @ v": "keys",
 }
 
 

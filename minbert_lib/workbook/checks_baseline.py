@@ -1,7 +1,5 @@
 """Notebooks 00 and 04: accuracy, dropout, and the table of what was taken for what."""
 
-import functools
-
 import numpy as np
 import torch
 
@@ -47,8 +45,7 @@ def check_accuracy(answer):
         {"predictions": np.array([4]), "labels": np.array([4])},
         {"predictions": np.array([0, 4, 2]), "labels": np.array([1, 3, 4])},
     ]
-    mistakes = {message: functools.partial(accuracy_spec, twist=twist) for message, twist in ACCURACY_MISTAKES.items()}
-    return compare(answer, cases, accuracy_spec, mistakes)
+    return compare(answer, cases, accuracy_spec, ACCURACY_MISTAKES)
 
 
 def check_dropout(answer):
@@ -166,8 +163,8 @@ def check_confusion(answer):
         counts = answer(predicted, labels, classes)
         return counts if counts is None else torch.as_tensor(np.asarray(counts, dtype=float))
 
-    mistakes = {message: functools.partial(confusion_spec, twist=twist) for message, twist in CONFUSION_MISTAKES.items()}
-    return compare(called, cases, confusion_spec, mistakes, picture=lambda _: _confusion_picture(called, cases[0]))
+    picture = lambda _: _confusion_picture(called, cases[0])
+    return compare(called, cases, confusion_spec, CONFUSION_MISTAKES, picture=picture)
 
 
 def _confusion_picture(called, case):

@@ -1,6 +1,7 @@
 """Notebooks 01 and 02: the classes of BERT, with our weights in her parameters, against arithmetic written out head by head."""
 
 import math
+from functools import partial
 
 import torch
 
@@ -28,40 +29,36 @@ def linear(weights, name, x):
     return x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
 
 
-def heads_spec(weights, heads, twist=""):
-    """The forward pass of multi-head attention, one head after the other, as a function of hidden and mask."""
-
-    def forward(hidden, mask=None, queries=None):
-        asked = hidden if queries is None or twist == "queries ignored" else queries
-        batch, length, width = asked.shape
-        names = {
-            "keys twice": ("key", "key", "value"),
-            "values as keys": ("query", "value", "value"),
-            "one projection": ("query",) * 3,
-        }
-        names = names.get(twist, ("query", "key", "value"))
-        sources = (asked, hidden, hidden)
-        q, k, v = (linear(weights, name, source) for name, source in zip(names, sources))
-        if twist == "no projection":
-            q, k, v = sources
-        if twist == "no bias":
-            q, k, v = (x - weights[f"{name}.bias"] for x, name in zip((q, k, v), names))
-        count = 1 if twist == "one head" else heads
-        d, done = width // count, []
-        cut = _cuts(twist, count, d)
-        for h in range(count):
-            scores = cut(q, h) @ cut(k, h).transpose(1, 2) / math.sqrt(width if twist == "wide root" else d)
-            if mask is not None and twist != "no mask":
-                may = mask[:, :length, None] if twist == "mask queries" else mask[:, None, :]
-                scores = scores.masked_fill(~may if twist != "inverted" else may, -1e9)
-            done.append(scores.softmax(-1) @ cut(v, h))
-        if twist == "merged askew":
-            return torch.stack(done, 1).reshape(batch, length, width)
-        if twist == "mean of heads":
-            return torch.stack(done).mean(0).repeat(1, 1, count)
-        return torch.stack(done, -1).flatten(2) if twist in ("interleaved", "interleaved back") else torch.cat(done, -1)
-
-    return forward
+def heads_spec(weights, heads, hidden, mask=None, queries=None, twist=""):
+    """The forward pass of multi-head attention, one head after the other."""
+    asked = hidden if queries is None or twist == "queries ignored" else queries
+    batch, length, width = asked.shape
+    names = {
+        "keys twice": ("key", "key", "value"),
+        "values as keys": ("query", "value", "value"),
+        "one projection": ("query",) * 3,
+    }
+    names = names.get(twist, ("query", "key", "value"))
+    sources = (asked, hidden, hidden)
+    q, k, v = (linear(weights, name, source) for name, source in zip(names, sources))
+    if twist == "no projection":
+        q, k, v = sources
+    if twist == "no bias":
+        q, k, v = (x - weights[f"{name}.bias"] for x, name in zip((q, k, v), names))
+    count = 1 if twist == "one head" else heads
+    d, done = width // count, []
+    cut = _cuts(twist, count, d)
+    for h in range(count):
+        scores = cut(q, h) @ cut(k, h).transpose(1, 2) / math.sqrt(width if twist == "wide root" else d)
+        if mask is not None and twist != "no mask":
+            may = mask[:, :length, None] if twist == "mask queries" else mask[:, None, :]
+            scores = scores.masked_fill(~may if twist != "inverted" else may, -1e9)
+        done.append(scores.softmax(-1) @ cut(v, h))
+    if twist == "merged askew":
+        return torch.stack(done, 1).reshape(batch, length, width)
+    if twist == "mean of heads":
+        return torch.stack(done).mean(0).repeat(1, 1, count)
+    return torch.stack(done, -1).flatten(2) if twist in ("interleaved", "interleaved back") else torch.cat(done, -1)
 
 
 def _cuts(twist, count, d):
@@ -134,14 +131,13 @@ def check_multi_head(answer):
         module, weights = build(
             answer, shape, {k: v for n in ("query", "key", "value") for k, v in linear_shapes(n, width, width).items()}
         )
-        mistakes = {message: heads_spec(weights, heads, twist) for message, twist in HEADS_MISTAKES.items()}
         cases = hidden_cases(width)
         if takes(module.forward, "queries"):  # a layer asks so for [CLS] alone
             cases += [{**case, "queries": 1 - case["hidden"][:, :1]} for case in cases if "mask" in case]
         right += compare(
             lambda hidden, mask=None, *queries, module=module: module(hidden, mask, *queries),
             cases,
-            heads_spec(weights, heads),
-            mistakes,
+            partial(heads_spec, weights, heads),
+            HEADS_MISTAKES,
         )
     return right

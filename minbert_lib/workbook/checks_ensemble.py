@@ -1,7 +1,5 @@
 """Notebook 10: averaging predictions, the greedy choice of an ensemble's members, and its honest score."""
 
-from functools import partial
-
 import numpy as np
 import torch
 
@@ -82,9 +80,7 @@ def check_average(answer):
             raise Wrong("your code changes the members' predictions; the next ensemble still needs them")
         return mean if mean is None else torch.as_tensor(np.asarray(mean, dtype=float))
 
-    return compare(
-        called, cases, average_spec, {message: partial(average_spec, twist=twist) for message, twist in AVERAGE_MISTAKES.items()}
-    )
+    return compare(called, cases, average_spec, AVERAGE_MISTAKES)
 
 
 def greedy_spec(members, labels, score, twist=""):
@@ -158,8 +154,8 @@ def check_greedy(answer):
             raise Wrong(f"the positions of the chosen members, in order of choice, are wanted, not {str(found)[:60]}") from error
 
     full = lambda chosen, size: torch.tensor([*chosen, *[-1] * (size - len(chosen))])
-    with_twist = lambda twist: lambda members, labels, score: full(greedy_spec(members, labels, score, twist), len(members))
-    return compare(called, cases, with_twist(""), {message: with_twist(twist) for message, twist in GREEDY_MISTAKES.items()})
+    spec = lambda members, labels, score, twist="": full(greedy_spec(members, labels, score, twist), len(members))
+    return compare(called, cases, spec, GREEDY_MISTAKES)
 
 
 def held_out_spec(members, labels, score, dev, test, twist=""):
@@ -205,5 +201,4 @@ def check_held_out(answer):
         found = answer(*case)
         return found if found is None else torch.as_tensor(np.asarray(found, dtype=float))
 
-    twisted = {message: partial(held_out_spec, twist=twist) for message, twist in HELD_OUT_MISTAKES.items()}
-    return compare(called, cases, held_out_spec, twisted)
+    return compare(called, cases, held_out_spec, HELD_OUT_MISTAKES)

@@ -1,5 +1,7 @@
 """Notebook 02: embeddings and a whole layer, against arithmetic written out, with our weights in her parameters."""
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 
@@ -16,25 +18,22 @@ def norm_shapes(name, width):
     return {f"{name}.weight": (width,), f"{name}.bias": (width,)}
 
 
-def embeddings_spec(weights, eps, twist=""):
-    def forward(input_ids, token_type_ids=None):
-        ignored = token_type_ids is None or twist == "types ignored"
-        types = torch.zeros_like(input_ids) if ignored else token_type_ids
-        types = 1 - types if twist == "types turned" else types
-        length = torch.arange(input_ids.size(0 if twist == "rows" else 1))
-        positions = length[:, None] if twist == "rows" else length + (1 if twist == "from 1" else 0)
-        positions = input_ids.clamp(max=15) if twist == "ids" else positions
-        word = weights["word_embeddings.weight"][input_ids]
-        where = weights["position_embeddings.weight"][positions]
-        which = weights["token_type_embeddings.weight"][types]
-        if twist == "norm first":
-            return norm(weights, "LayerNorm", word, eps) + where + which
-        total = word + (0 if twist == "no positions" else where) + (0 if twist == "no types" else which)
-        if twist == "root":
-            total = word * word.size(-1) ** 0.5 + where + which
-        return total if twist == "no norm" else norm(weights, "LayerNorm", total, 1e-5 if twist == "eps" else eps)
-
-    return forward
+def embeddings_spec(weights, eps, input_ids, token_type_ids=None, twist=""):
+    ignored = token_type_ids is None or twist == "types ignored"
+    types = torch.zeros_like(input_ids) if ignored else token_type_ids
+    types = 1 - types if twist == "types turned" else types
+    length = torch.arange(input_ids.size(0 if twist == "rows" else 1))
+    positions = length[:, None] if twist == "rows" else length + (1 if twist == "from 1" else 0)
+    positions = input_ids.clamp(max=15) if twist == "ids" else positions
+    word = weights["word_embeddings.weight"][input_ids]
+    where = weights["position_embeddings.weight"][positions]
+    which = weights["token_type_embeddings.weight"][types]
+    if twist == "norm first":
+        return norm(weights, "LayerNorm", word, eps) + where + which
+    total = word + (0 if twist == "no positions" else where) + (0 if twist == "no types" else which)
+    if twist == "root":
+        total = word * word.size(-1) ** 0.5 + where + which
+    return total if twist == "no norm" else norm(weights, "LayerNorm", total, 1e-5 if twist == "eps" else eps)
 
 
 EMBEDDINGS_MISTAKES = {
@@ -66,9 +65,8 @@ def check_embeddings(answer):
     ids = [torch.randint(0, 30, size, generator=g) for size in ((2, 5), (1, 1), (3, 16), (4, 4))]
     cases = [{"input_ids": one} for one in ids]
     cases += [{"input_ids": one, "token_type_ids": torch.randint(0, 2, one.shape, generator=g)} for one in ids]
-    mistakes = {message: embeddings_spec(weights, eps, twist) for message, twist in EMBEDDINGS_MISTAKES.items()}
     forward = lambda input_ids, token_type_ids=None: module(input_ids, *([] if token_type_ids is None else [token_type_ids]))
-    right = compare(forward, cases, embeddings_spec(weights, eps), mistakes)
+    right = compare(forward, cases, partial(embeddings_spec, weights, eps), EMBEDDINGS_MISTAKES)
     train = build(answer, config(hidden_dropout_prob=0.5), wanted)[0].train()
     share = (train(ids[2]) == 0).float().mean().item()
     if not 0.35 < share < 0.65:
@@ -81,9 +79,8 @@ def check_embeddings(answer):
     return right + 1
 
 
-def layer_spec(weights, heads, eps, twist=""):
+def layer_spec(weights, heads, eps, hidden, mask=None, twist=""):
     inner = {name.removeprefix("attention.self."): value for name, value in weights.items()}
-    attention = heads_spec(inner, heads, "no mask" if twist == "no mask" else "")
 
     def add_norm(name, x, residual, number):
         x = x if twist == "no dense" and number == 1 else linear(weights, f"{name}.dense", x)
@@ -91,15 +88,13 @@ def layer_spec(weights, heads, eps, twist=""):
         missing = twist in (f"no norm {number}", "before")
         return x if missing else norm(weights, f"{name}.LayerNorm", x, 1e-5 if twist == "eps" else eps)
 
-    def forward(hidden, mask=None):
-        first = norm(weights, "attention.output.LayerNorm", hidden, eps) if twist == "before" else hidden
-        middle = add_norm("attention.output", attention(first, mask), hidden, 1)
-        second = norm(weights, "output.LayerNorm", middle, eps) if twist == "before" else middle
-        wide = linear(weights, "intermediate.dense", second)
-        bend = {"relu": F.relu, "tanh": lambda x: F.gelu(x, approximate="tanh"), "flat": lambda x: x}.get(twist, F.gelu)
-        return add_norm("output", bend(wide), hidden if twist == "old residual" else middle, 2)
-
-    return forward
+    first = norm(weights, "attention.output.LayerNorm", hidden, eps) if twist == "before" else hidden
+    attended = heads_spec(inner, heads, first, None if twist == "no mask" else mask)
+    middle = add_norm("attention.output", attended, hidden, 1)
+    second = norm(weights, "output.LayerNorm", middle, eps) if twist == "before" else middle
+    wide = linear(weights, "intermediate.dense", second)
+    bend = {"relu": F.relu, "tanh": lambda x: F.gelu(x, approximate="tanh"), "flat": lambda x: x}.get(twist, F.gelu)
+    return add_norm("output", bend(wide), hidden if twist == "old residual" else middle, 2)
 
 
 LAYER_MISTAKES = {
@@ -126,8 +121,8 @@ def check_layer(answer):
     wanted |= linear_shapes("intermediate.dense", wide, inner) | linear_shapes("output.dense", inner, wide)
     wanted |= norm_shapes("output.LayerNorm", wide)
     module, weights = build(answer, shape, wanted)
-    mistakes = {message: layer_spec(weights, heads, eps, twist) for message, twist in LAYER_MISTAKES.items()}
-    right = compare(lambda hidden, mask=None: module(hidden, mask), hidden_cases(wide), layer_spec(weights, heads, eps), mistakes)
+    forward = lambda hidden, mask=None: module(hidden, mask)
+    right = compare(forward, hidden_cases(wide), partial(layer_spec, weights, heads, eps), LAYER_MISTAKES)
     case = hidden_cases(wide)[0]["hidden"]
     train = build(answer, config(hidden_dropout_prob=0.5, attention_probs_dropout_prob=0.0), wanted)[0].train()
     if torch.allclose(train(case), module(case)):

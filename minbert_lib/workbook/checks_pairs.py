@@ -52,12 +52,7 @@ def check_pair_features(answer):
     draw = lambda: torch.randn(3, 4, generator=g)
     sets = (ALL, ("u", "v"), ("|u-v|", "u*v"), ("cos", "v", "u"), ("u*v", "u", "|u-v|"), ("cos",))
     cases = [{"u": draw(), "v": draw(), "features": features} for features in sets]
-    return compare(
-        answer,
-        cases,
-        features_spec,
-        {message: partial(features_spec, twist=twist) for message, twist in FEATURES_MISTAKES.items()},
-    )
+    return compare(answer, cases, features_spec, FEATURES_MISTAKES)
 
 
 SHAPES = ((0, "gelu"), (1, "relu"), (1, "tanh"), (2, "gelu"), (3, "tanh"), (2, "relu"))  # hidden layers, activation
@@ -72,8 +67,7 @@ def check_head(answer):
         module, weights = _built(answer, 6, 4, outputs, layers, activation, 0.1)
         g = torch.Generator().manual_seed(14)
         cases = [{"features": 2 * torch.randn(rows, 6, generator=g)} for rows in (3, 1, 8)]
-        mistakes = {message: partial(head_spec, weights, activation, twist=twist) for message, twist in HEAD_MISTAKES.items()}
-        right += compare(module.eval(), cases, partial(head_spec, weights, activation), mistakes)
+        right += compare(module.eval(), cases, partial(head_spec, weights, activation), HEAD_MISTAKES)
     return right + sum(_check_dropout(answer, layers) for layers in (0, 1, 3))
 
 

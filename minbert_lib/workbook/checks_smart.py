@@ -1,7 +1,5 @@
 """Notebook 06: the symmetric KL, SMART's ascent step, and the loss that is built of the two."""
 
-from functools import partial
-
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -62,7 +60,7 @@ def check_symmetric_kl(answer):
         {"p_logits": 2 * torch.randn(size, generator=g), "q_logits": 2 * torch.randn(size, generator=g)}
         for size in ((4, 5), (3, 2), (1, 5), (6, 3))
     ]
-    right = compare(answer, cases, kl_spec, {message: partial(kl_spec, twist=twist) for message, twist in KL_MISTAKES.items()})
+    right = compare(answer, cases, kl_spec, KL_MISTAKES)
     far = {"p_logits": torch.tensor([[300.0, 0.0, -300.0]]), "q_logits": torch.tensor([[0.0, 300.0, 0.0]])}
     if differs(ask(answer, far), torch.tensor(600.0), rtol=1e-4):
         raise Wrong("with large logits it becomes NaN or infinite: log(softmax(x)) loses small numbers, log_softmax does not")
@@ -144,8 +142,7 @@ def check_ascent_step(answer):
         noise, gradient = torch.randn(rows, length, width, generator=g), torch.randn(rows, length, width, generator=g)
         gradient[:, 0, 0] = -4.0
         cases.append({"noise": 0.7 * radius * noise, "gradient": scale * gradient, "step_size": step_size, "radius": radius})
-    mistakes = {message: partial(ascent_spec, twist=twist) for message, twist in ASCENT_MISTAKES.items()}
-    right = compare(answer, cases, ascent_spec, mistakes, picture=_picture, rtol=1e-4, atol=1e-9)
+    right = compare(answer, cases, ascent_spec, ASCENT_MISTAKES, picture=_picture, rtol=1e-4, atol=1e-9)
     flat = {**cases[0], "noise": cases[0]["noise"].clamp(-0.04, 0.04), "gradient": torch.zeros_like(cases[0]["gradient"])}
     if differs(ask(answer, flat), ascent_spec(**flat)):
         raise Wrong("where the gradient is 0 you divide 0 by 0: the noise is to stay where it was (clamp the divisor from below)")
@@ -274,16 +271,14 @@ def check_smart_loss(answer):
     cases = [dict(zip(names, values)) for values in settings]
     loss_of = lambda function: lambda *case, **named: _asked(function, *case, **named)[0].detach()
     slope_of = lambda function: lambda *case, **named: _asked(function, *case, **named)[1]
-    twisted = lambda twist: partial(smart_spec, twist=twist)
     if _weight_inside(answer, cases[0]):
         raise Wrong(WEIGHT_INSIDE)
-    mistakes = {message: loss_of(twisted(twist)) for message, twist in LOSS_MISTAKES.items()}
-    right = compare(loss_of(answer), cases, loss_of(smart_spec), mistakes, rtol=1e-4)
+    right = compare(loss_of(answer), cases, loss_of(smart_spec), LOSS_MISTAKES, rtol=1e-4)
     mine, wanted = ([slope_of(function)(**case) for case in cases] for function in (answer, smart_spec))
     same = lambda found: not any(differs(a, b, rtol=1e-3, atol=1e-5) for a, b in zip(mine, found))
     if not same(wanted):
         for message, twist in GRADIENT_MISTAKES.items():
-            if same([slope_of(twisted(twist))(**case) for case in cases]):
+            if same([slope_of(smart_spec)(**case, twist=twist) for case in cases]):
                 raise Wrong(message)
         raise Wrong(
             "the loss is right, but its gradient on the weights is not: from which passes do they learn, and at what point?"

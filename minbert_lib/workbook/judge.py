@@ -201,7 +201,7 @@ def _differs_number(got, expected, rtol, atol):
 def compare(answer, cases, spec, mistakes, picture=None, **tolerance):
     """How many of `cases` (dicts of inputs) `answer` gets right; else Wrong, with the mistake that explains all its numbers.
 
-    mistakes: message → a function like `spec` that makes this mistake. picture: function(answer) → Picture or None.
+    mistakes: message → the `twist` with which `spec` makes this mistake. picture: function(answer) → Picture or None.
     """
     answers, right, first = [], 0, ""
     for case in cases:
@@ -220,8 +220,8 @@ def compare(answer, cases, spec, mistakes, picture=None, **tolerance):
     if not first:
         return len(cases)
     shown = picture(answer) if picture else None
-    for message, mistake in mistakes.items():
-        if all(_same(got, _or_none(mistake, case), **tolerance) for got, case in zip(answers, cases)):
+    for message, twist in mistakes.items():
+        if all(_same(got, _or_none(spec, case, twist), **tolerance) for got, case in zip(answers, cases)):
             raise Wrong(message, shown)
     partly = _partly(answers, cases, spec, mistakes, tolerance)
     if partly:
@@ -232,8 +232,8 @@ def compare(answer, cases, spec, mistakes, picture=None, **tolerance):
 def _partly(answers, cases, spec, mistakes, tolerance):
     """The mistake that explains the first wrong case and at least one other, where two were made at once."""
     wrong = [(got, case) for got, case in zip(answers, cases) if differs(got, spec(**case), **tolerance)]
-    for message, mistake in mistakes.items():
-        fits = [_same(got, _or_none(mistake, case), **tolerance) for got, case in wrong]
+    for message, twist in mistakes.items():
+        fits = [_same(got, _or_none(spec, case, twist), **tolerance) for got, case in wrong]
         if fits[0] and sum(fits) > 1:
             return message
     return ""
@@ -249,9 +249,9 @@ def _same(got, expected, **tolerance):
     return expected is not None and not differs(got, expected, **tolerance)
 
 
-def _or_none(mistake, case):
+def _or_none(spec, case, twist):
     try:
-        return mistake(**case)
+        return spec(**case, twist=twist)
     except (RuntimeError, IndexError, TypeError, ValueError):  # the mistake is impossible for these shapes
         return None
 
