@@ -101,6 +101,7 @@ def strip(rows, labels, tasks, height=3.0, printed=True, scale="mini", note=""):
             if printed and scale != "tiny" and not said.empty:
                 axes.plot(said.iloc[0][task], y, **style.PUBLISHED)
         axes.set(title=style.TASK_NAME[task], xlabel="dev score")
+        axes.locator_params(axis="x", nbins=4)
     for y, runs in enumerate(rows.values()):
         panels[-1].barh(y, np.mean([run["seconds"] for run in runs]) / 60, 0.5, color=style.GREY)
     panels[-1].set(title="Cost", xlabel="minutes of training")
