@@ -1,6 +1,6 @@
 """Ensembles, against slow and obvious ways of doing the same."""
 
-from itertools import combinations
+from itertools import combinations, groupby
 
 import numpy as np
 import pytest
@@ -77,22 +77,34 @@ def test_constant_predictions_come_last():
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.integers(0, 10_000), st.integers(2, 30))
+@given(st.integers(0, 10_000), st.integers(3, 30))  # of two parts each is the other's dev
 def test_no_example_is_scored_by_a_choice_it_took_part_in(seed, folds):
-    """The score notes which examples it saw: a fold's choice must see all but the held-out ones."""
+    """The score notes which examples it saw: a fold's choice sees all but the held-out ones, and then these are scored."""
     members, labels = some_members(seed, count=3)
     positions = np.arange(len(labels))
     seen = []
 
     def score(predictions, where):
-        seen.append(frozenset(where.tolist()))
+        seen.append(where.tolist())
         return sst(predictions, labels[where])
 
     found = ensemble.cross_validated_greedy(members, positions, score, folds, seed)
-    partial = {where for where in seen if len(where) < len(labels)}
-    held_out = [frozenset(positions.tolist()) - where for where in partial]
-    assert len(partial) == folds == len(found.chosen)
-    assert sorted(i for fold in held_out for i in fold) == positions.tolist()
+    parts = [where for where, _ in groupby(seen) if len(where) < len(labels)]
+    assert len(parts) == 2 * folds == 2 * len(found.chosen)
+    for chosen_on, scored_on in zip(parts[::2], parts[1::2]):
+        assert sorted(chosen_on + scored_on) == positions.tolist()
+    assert sorted(i for part in parts[1::2] for i in part) == positions.tolist()
+
+
+def test_teams_that_answer_on_other_scales_do_not_spoil_the_honest_score():
+    """r asks for order and distance, not for scale: a fold's team may answer from 0 to 1, the next from 0 to 5."""
+    rng = np.random.default_rng(0)
+    labels = rng.random(90) * 5
+    one = labels + rng.normal(0, 0.5, 90)
+    alike = ensemble.cross_validated_greedy([one, one / 5 + 9], labels, sts, folds=3)
+    assert alike.honest == pytest.approx(ensemble.cross_validated_greedy([one], labels, sts, folds=3).honest, abs=0.01)
+    shifted = one + np.repeat([0, 40, 0], 30)[np.argsort(np.random.default_rng(0).permutation(90))]  # one part of three
+    assert ensemble.cross_validated_greedy([shifted], labels, sts, folds=3).honest == pytest.approx(alike.honest, abs=0.01)
 
 
 def test_the_honest_score_is_put_together_from_the_folds():

@@ -76,7 +76,7 @@ def greedy_ensemble(members, labels, score, replacement=False, limit=None, stop=
 @dataclass(frozen=True)
 class Honest:
     usual: float  # chosen on all of dev and scored on all of dev
-    honest: float  # each example scored by an ensemble that was chosen without it
+    honest: float  # the mean over the parts of dev, each scored by an ensemble that was chosen without it
     chosen: tuple[tuple[int, ...], ...]  # the choice of each fold
 
     @property
@@ -99,35 +99,40 @@ def folds_of(n, folds, seed=0):
 
 
 def cross_validated_greedy(members, labels, score, folds=5, seed=0, **options):
-    """Greedy choice, scored on examples that had no part in it. `options` are greedy_ensemble's.
+    """Greedy choice, scored on parts of dev that had no part in it. `options` are greedy_ensemble's.
 
-    A little severe, as each choice sees only (folds − 1) / folds of dev; the usual score flatters by more.
+    A little severe, as each choice sees only (folds − 1) / folds of dev; the usual score flatters by more. Every part is scored by
+    itself: two teams may answer on two scales, which r does not mind within a part and would mind across them.
     """
     members, labels = [np.asarray(member, dtype=float) for member in members], np.asarray(labels)
     parts = folds_of(len(labels), folds, seed)
     usual = greedy_ensemble(members, labels, score, **options).score
-    predictions, chosen = np.empty_like(members[0]), []
+    chosen, scores = [], []
     for dev, test in parts:
-        choice = greedy_ensemble([member[dev] for member in members], labels[dev], score, **options)
-        predictions[test] = average_predictions([members[i][test] for i in choice.chosen])
-        chosen.append(choice.chosen)
-    return Honest(usual, float(score(predictions, labels)), tuple(chosen))
+        chosen.append(greedy_ensemble([member[dev] for member in members], labels[dev], score, **options).chosen)
+        scores.append(score(average_predictions([members[i][test] for i in chosen[-1]]), labels[test]))
+    return Honest(usual, float(_over_parts(scores, parts)), tuple(chosen))
 
 
 def greedy_curve(members, labels, score, folds=5, seed=0):
     """What every further member gives, also beyond the stop: (usual, honest) scores with 1, 2, … all members.
 
-    `honest[k - 1]`: each example is scored by the k members that were chosen first without it.
+    `honest[k - 1]`: each part of dev is scored by the k members that were chosen first without it.
     """
     members, labels = [np.asarray(member, dtype=float) for member in members], np.asarray(labels)
+    parts = folds_of(len(labels), folds, seed)
     usual = greedy_ensemble(members, labels, score, stop=False).path
-    predictions = np.empty((len(members), *members[0].shape))
-    for dev, test in folds_of(len(labels), folds, seed):
+    scores = []
+    for dev, test in parts:
         order = greedy_ensemble([member[dev] for member in members], labels[dev], score, stop=False).chosen
         total = np.cumsum([members[i][test] for i in order], axis=0)  # (members, part, …)
-        for k, first in enumerate(total, start=1):
-            predictions[k - 1, test] = first / k
-    return np.array(usual), np.array([score(one, labels) for one in predictions])
+        scores.append([score(first / k, labels[test]) for k, first in enumerate(total, start=1)])
+    return np.array(usual), _over_parts(scores, parts)
+
+
+def _over_parts(scores, parts):
+    """The mean over parts of dev, by their sizes."""
+    return np.average(scores, axis=0, weights=[len(test) for _, test in parts])
 
 
 def average_weights(state_dicts):

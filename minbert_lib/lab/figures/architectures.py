@@ -70,7 +70,7 @@ def sharing(scale=None):
     means = [printed.loc[name, "published_mean"] for name in SHARING]
     for name, size, mean in zip(SHARING, sizes, means):
         right.plot(size, mean, **{**style.PUBLISHED, "color": colours[name]})
-    right.set(xlabel="parameters, millions", title="SerBERTus, BERT-base", xlim=(60, 680))
+    right.set(xlabel="parameters, millions", title="SerBERTus, BERT-base", xlim=(60, 900))
     right.margins(y=0.12)
     figure.legend(*left.get_legend_handles_labels(), fontsize=7.5, loc="outside upper center", ncols=3)
     style.caption(
@@ -153,7 +153,7 @@ def heads(scale=None):
 
 
 SAMPLING = {
-    "S12": "shuffled",
+    "S10-multi": "shuffled",
     "W-proportional": "drawn, by size",
     "W-sqrt": "drawn, by √size",
     "W-annealed": "drawn, annealed",
@@ -181,27 +181,30 @@ def score_and_cost(scale=None):
         return groups
 
     groups, scale = largest(find, scale)
-    figure = Figure(figsize=(style.WIDE, 4.0), layout="constrained")
-    axes = figure.subplots()
-    places = []
-    for name, mine in groups.items():
-        x, y = np.mean([run["seconds"] for run in mine]) / 60, np.mean([run["scores"]["mean"] for run in mine])
-        colour = style.COLOURS["BECSPMW".find(name[0]) % 7]
-        axes.plot(x, y, "o", color=colour, ms=3 + 0.5 * np.sqrt(np.mean([run["parameters"] for run in mine]) / 1e6))
-        places.append((x, y))
-    axes.set(
-        xscale="log",
-        xlabel="minutes of training",
-        ylabel="mean of the three dev scores",
-        title="Score beside cost (larger dot: more parameters)",
-    )
+    mean_of = lambda runs, get: np.mean([get(run) for run in runs])
+    x = {name: mean_of(runs, lambda run: run["seconds"]) / 60 for name, runs in groups.items()}
+    y = {name: mean_of(runs, lambda run: run["scores"]["mean"]) for name, runs in groups.items()}
+    cut = np.quantile(list(y.values()), 0.3)  # where most are close together, they get more room
+    figure = Figure(figsize=(style.WIDE, 5.6), layout="constrained")
+    panels = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    halves = [[name for name in groups if y[name] >= cut], [name for name in groups if y[name] < cut]]
+    for axes, names in zip(panels, halves):
+        for name in names:
+            colour = style.COLOURS["BECSPMW".find(name[0]) % 7]
+            size = 3 + 0.5 * np.sqrt(mean_of(groups[name], lambda run: run["parameters"]) / 1e6)
+            axes.plot(x[name], y[name], "o", color=colour, ms=size)
+        axes.margins(y=0.12)
+    axes.set(xscale="log", xlabel="minutes of training")
+    panels[0].set(ylabel="mean of the three dev scores", title="Score beside cost (larger dot: more parameters)")
+    panels[1].set(ylabel="the others")
     for which in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
         which("{x:.3g}")
     axes.tick_params(axis="x", which="both", labelsize=7.5)
     runs = sum(groups.values(), [])
     one = f"a dot is the mean over a system's runs of one setting (`minbert systems --csv --scale {scale}` names it)"
     style.caption(figure, f"{runs[0]['model']}. {len(runs)} runs of {len(groups)} systems; {one}.{differing(groups)}")
-    style.name_points(axes, groups, *zip(*places))
+    for axes, names in zip(panels, halves):
+        style.name_points(axes, names, [x[name] for name in names], [y[name] for name in names])
     return figure
 
 

@@ -18,13 +18,7 @@ from .vary import command
 
 LEAST = 3  # candidates, for a picture of choosing
 HEADLINES = {"EKJ": "E3", "SBRRT": "B4", "Siamese": "P6", "SMARTCS": "M6"}  # the other four reports' own best
-TABLE7 = (  # its lines, and where their names stand, in points beside the mark
-    ("multi", -7),
-    ("2 own layers", 7),
-    ("3 own layers", -7),
-    ("best per task", -7),
-    ("big ensemble", -7),
-)
+TABLE7 = ("multi", "2 own layers", "3 own layers", "best per task", "big ensemble")  # its lines
 WAYS = {
     "single model": (style.BLUE, "o"),
     "shared lower layers": (style.GREEN, "s"),
@@ -225,12 +219,11 @@ def score_and_cost(scale=None):
                 label=f"{name} ({row['models']})",
             )
     printed = _published()
-    floor = sorted([mean for _, _, mean, _ in printed] + [row["mean"] for row in rows.values()])[1] - 0.012  # one lies far below
-    for name, size, mean, beside in printed:
-        name = name if mean > floor else f"{name}, far below: {mean:.3f}"
+    floor = sorted([mean for _, _, mean in printed] + [row["mean"] for row in rows.values()])[1] - 0.012  # one lies far below
+    points = [("", row["parameters"] / 1e6, row["mean"]) for row in rows.values()]  # nothing is written over them
+    for name, size, mean in printed:
         left.plot(size / 1e6, max(mean, floor), **style.PUBLISHED | ({} if mean > floor else {"marker": "v"}))
-        offset = {"textcoords": "offset points", "ha": "left" if beside > 0 else "right", "va": "center"}
-        left.annotate(name, (size / 1e6, max(mean, floor)), (beside, 0), fontsize=7, **offset)
+        points.append((name if mean > floor else f"{name}, far below: {mean:.3f}", size / 1e6, max(mean, floor)))
     ticks = [30, 100, 300, 1000, 3000]
     left.set(xscale="log", xlabel="parameters, millions", ylabel="mean of the three dev scores (r as it is)")
     left.set_xticks(ticks, map(str, ticks))
@@ -241,6 +234,7 @@ def score_and_cost(scale=None):
         right.legend(fontsize=7, title="own (models)", title_fontsize=7)
     note = "Diamonds: the five reports (BERT-base), means recomputed; SerBERTus' Table 7 with its own sizes, the others' by arithmetic; EKJ on test."
     style.caption(figure, f"{told}\n{note}")
+    style.name_points(left, *zip(*points))
     return figure
 
 
@@ -255,16 +249,14 @@ def _own(scale):
 
 
 def _published():
-    """(name, parameters, mean, place of its name): every report's best single system, and SerBERTus' Table 7."""
+    """(name, parameters, mean): every report's best single system, and SerBERTus' Table 7."""
     table = published.table("serbertus_table7_ensembles")
     found = [
-        (f"SerBERTus, {name}", float(line.parameters), (line.sst + line.qqp + line.sts) / 3, beside)
-        for (name, beside), line in zip(TABLE7, table[table["split"] == "dev"].itertuples())
+        (f"SerBERTus, {name}", float(line.parameters), (line.sst + line.qqp + line.sts) / 3)
+        for name, line in zip(TABLE7, table[table["split"] == "dev"].itertuples())
     ]
     for report, name in HEADLINES.items():
-        found.append(
-            (f"{report} {name}", cost.parameters(SYSTEMS[name]), published.headline(name)["mean"], 15)
-        )  # own teams stand close by
+        found.append((f"{report} {name}", cost.parameters(SYSTEMS[name]), published.headline(name)["mean"]))
     return found
 
 

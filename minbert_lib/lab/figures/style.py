@@ -84,13 +84,17 @@ def name_points(axes, names, x, y, size=6.8):
     axes.figure.draw_without_rendering()  # from here on it is known where on the page a point is
     points = axes.transData.transform(list(zip(x, y))) * 72 / axes.figure.dpi
     taken = [(across - 3, up - 3, across + 3, up + 3) for across, up in points]
-    edge = axes.bbox.x0 * 72 / axes.figure.dpi
+    first, last = (edge * 72 / axes.figure.dpi for edge in (axes.bbox.x0, axes.bbox.x1))
     for name, place, (across, up) in sorted(zip(names, zip(x, y), points), key=lambda one: -one[2][1]):
         wide = 0.58 * size * len(name)
         for right, rise in ((True, 3), (False, 3), (True, -3 - size), (False, -3 - size), (True, -4 - 2 * size)):
             left, low = across + 4 if right else across - 4 - wide, up + rise
             box = (left, low, left + wide, low + size)
-            if left > edge and not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken):
+            if (
+                first < left
+                and box[2] < last
+                and not any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken)
+            ):
                 break
         taken.append(box)
         side = {"ha": "left" if right else "right", "va": "bottom"}
