@@ -101,6 +101,9 @@ def strip(rows, labels, tasks, height=3.0, printed=True, scale="mini", note=""):
             if printed and scale != "tiny" and not said.empty:
                 axes.plot(said.iloc[0][task], y, **style.PUBLISHED)
         axes.set(title=style.TASK_NAME[task], xlabel="dev score")
+        middle, wide = np.mean(axes.get_xlim()), np.ptp(axes.get_xlim())
+        if wide < 0.02:  # differences of a tenth of a point are not to fill a panel
+            axes.set_xlim(middle - 0.01, middle + 0.01)
         axes.locator_params(axis="x", nbins=4)
     for y, runs in enumerate(rows.values()):
         panels[-1].barh(y, np.mean([run["seconds"] for run in runs]) / 60, 0.5, color=style.GREY)
