@@ -268,7 +268,7 @@ figures.draw("09_4_heads")
 # With MiniLM (one epoch, one seed) every layer costs SST: .476 without, then .447, .430, .280, and with four .255, one answer for nearly every sentence. Fresh
 # layers at the encoder's rate learn slowly, and 534 steps are few. QQP hardly ever says yes, at any depth. And STS goes the other way: .10, .09, .82, .84, .84.
 #
-# **Why is STS near nothing with the simplest head?** It reads one number, the cosine, and draws a line through it; before any training its $r$ is .78. The
+# **Why is STS near nothing with the simplest head?** It reads one number, the cosine, and draws a line through it; before any training its $r$ is .78 (`evaluate` of `prepare(system("E1", "mini"))`). The
 # record has the answer: 85 % of its dev predictions are one and the same number, .7266. The line begins as $.29 \cos + .41$, and AdamW at 5e-5 moves neither
 # number by more than .03 in 534 steps, while the labels' mean is 2.6. So what can move does: the encoder turns every cosine to 1, which is as near to 2.6 as
 # this line can come. One layer more does not help; from two on the head can stretch, and the cosine may stay what it was. (A larger `head_lr` would be the cheaper remedy.)

@@ -142,8 +142,10 @@ def test_what_she_wrote_is_escaped_and_pictures_have_words():
     assert "color:inherit" in page  # legible in light and dark themes: the page's own text colour
 
 
-def test_every_exercise_is_fully_described():
+def test_every_exercise_is_fully_described_and_its_notebook_says_the_same(repo):
     for name, exercise in EXERCISES.items():
         assert exercise.name == name and 1 <= exercise.difficulty <= 5 and exercise.minutes > 0 and len(exercise.hints) == 2
         assert exercise.library().__name__ == name
-        assert exercise.equation in exercise.markdown()
+        (script,) = (repo / "notebooks").glob(f"{exercise.where}_*.py")
+        dots = "●" * exercise.difficulty + "○" * (5 - exercise.difficulty)
+        assert exercise.equation and f"{dots} · {exercise.minutes} minutes" in script.read_text(encoding="utf-8")

@@ -18,8 +18,3 @@ class Exercise:
     def library(self):
         module, name = self.reference.split(":")
         return getattr(importlib.import_module(module), name)
-
-    def markdown(self):
-        """The line and the equation that open the exercise in its notebook."""
-        dots = "●" * self.difficulty + "○" * (5 - self.difficulty)
-        return f"**Exercise** `{self.name}` · difficulty {dots} · {self.minutes} minutes\n\n$${self.equation}$$"
