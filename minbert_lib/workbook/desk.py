@@ -55,14 +55,15 @@ def verdict_on(exercise, answer, seconds=SECONDS):
 
 
 def hint(name):
-    """Show the next of three hints: a nudge, more concrete help, the library's own source."""
+    """Show the next of three hints: the equation with a nudge, more concrete help, the library's own source."""
     exercise = _exercise(name)
     step = min(keep.load().get(name, {}).get("hints", 0) + 1, 3)
     keep.update(name, hints=step)
     if step == 3:
         show(Note("note", f"Hint 3 of 3 for {name}: how the library does it", code=inspect.getsource(exercise.library())))
     else:
-        show(Note("note", f"Hint {step} of 3 for {name}", [exercise.hints[step - 1]]))
+        equation = [f"${exercise.equation}$"] if step == 1 else []
+        show(Note("note", f"Hint {step} of 3 for {name}", [*equation, exercise.hints[step - 1]]))
 
 
 def yours(name):

@@ -96,9 +96,9 @@ EXERCISES = {
             "03",
             4,
             45,
-            r"m \leftarrow \beta_1 m + (1-\beta_1)\,g,\quad v \leftarrow \beta_2 v + (1-\beta_2)\,g^2,\quad "
+            r"\begin{array}{l} m \leftarrow \beta_1 m + (1-\beta_1)\,g,\quad v \leftarrow \beta_2 v + (1-\beta_2)\,g^2 \\ "
             r"p \leftarrow p - lr\,\frac{\sqrt{1-\beta_2^t}}{1-\beta_1^t}\,\frac{m}{\sqrt v + eps},\quad "
-            r"p \leftarrow p - lr\cdot weight\_decay\cdot p",
+            r"p \leftarrow p - lr\cdot weight\_decay\cdot p \end{array}",
             (
                 "Every parameter has two running means and a count of its own steps; all three live in self.state[p]. Every group has "
                 "its own lr, betas, eps, weight_decay and correct_bias.",

@@ -144,8 +144,9 @@ LATER = [
         "08",
         3,
         25,
-        r"d^{(r)} = metric(a_{i_1 \dots i_n}) - metric(b_{i_1 \dots i_n}),\quad i_k \text{ drawn from } 1 \dots n \text{ with replacement};\qquad "
-        r"[low, high] = \text{quantiles of } d \text{ at } \tfrac{1 - confidence}{2},\ \tfrac{1 + confidence}{2}",
+        r"\begin{array}{l} d^{(r)} = metric(a_{i_1 \dots i_n}) - metric(b_{i_1 \dots i_n}),\quad i_k \text{ drawn from } 1 \dots n "
+        r"\text{ with replacement} \\ [low, high] = \text{quantiles of } d \text{ at } \tfrac{1 - confidence}{2},\ "
+        r"\tfrac{1 + confidence}{2} \end{array}",
         (
             "One draw is n positions, some twice, some never; take a, b and labels at these same positions. What varies from draw to draw?",
             "rng = np.random.default_rng(seed); in a loop: pick = rng.integers(n, size=n), score(a[pick], labels[pick]) - score(b[pick], "
