@@ -49,7 +49,7 @@ from IPython.display import display
 from torch import nn
 from torch.nn import functional as F
 
-from minbert_lib.lab import effect, figures, price, system
+from minbert_lib.lab import effect, figures, measured, price, system
 from minbert_lib.lab.build import prepare
 from minbert_lib.lab.figures import smart as pictures
 from minbert_lib.lab.figures import style
@@ -264,11 +264,11 @@ figures.draw("06_2_what_everyone_ran")
 # begin with ε = σ = 1e-2, η = 1, and λ near 1: there the penalty pulls about as hard as the task. Which $\lambda$ would each form need for that?
 
 # %%
-measured = effect.recorded("mini")
+of_mini = measured.recorded("effect/mini")
 pd.Series(
     {
         pictures.name_of(row["form"]): f"{1 / row['pull']:.2g}"
-        for row in measured["forms"] if row["ascent"]
+        for row in of_mini["forms"] if row["ascent"]
     },
     name="λ that pulls as hard as the task",
 ).to_frame().T
@@ -307,7 +307,7 @@ figures.draw("06_4_forms")
 
 # %%
 display(pd.DataFrame(effect.switched(model, batch)).T.round(3))
-pd.DataFrame(measured["precision"]).rename_axis("σ").round(2)
+pd.DataFrame(of_mini["precision"]).rename_axis("σ").round(2)
 
 # %% [markdown]
 # - **reduction**: `sum` is λ times the batch size, `elements` (kl_div's "mean") λ over the number of classes. Nothing else. But λ = 10 under `sum` is λ = 320 of the paper's.
@@ -521,7 +521,7 @@ here = {
     }
     for row in price.measure(scale.name, rounds=5)
 }
-recorded = effect.recorded("price-mini")
+recorded = measured.recorded("effect/price-mini")
 for row in recorded["float32"]:
     here[row["way"]] |= {
         "MiniLM, recorded": row["measured"], "MiniLM, MB held": row["kept_mb"]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from minbert_lib.lab import effect, price, records, system
+from minbert_lib.lab import effect, measured, price, records, system
 from minbert_lib.lab.build import prepare
 from minbert_lib.lab.figures import smart as pictures
 from minbert_lib.lab.systems import FELT_SMART
@@ -50,7 +50,7 @@ def test_switches_without_noise_and_precision(ground):
 
 @pytest.mark.parametrize("scale", ["mini", "tiny"])
 def test_the_record_holds_what_the_figure_draws(scale):
-    found = effect.recorded(scale)
+    found = measured.recorded(f"effect/{scale}")
     assert {(row["form"], row["ascent"]) for row in found["forms"]} == {
         (f, a) for f in (*effect.SIZES, effect.PUBLIC) for a in (True, False)
     }

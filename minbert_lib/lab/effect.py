@@ -10,18 +10,15 @@ Notable choices
 """
 
 import copy
-import json
-import sys
 
 import torch
 
-from ..errors import MinbertError
-from ..files import write_atomic
-from ..home import repo, scale
+from ..home import scale
 from ..learn import SmartRegularizer
 from ..learn.compare import divergence
 from ..learn.metrics import task_loss
 from .build import prepare
+from .measured import main
 from .systems import PAPER_SMART, PUBLIC_SMART, system
 
 SIZES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
@@ -178,31 +175,5 @@ def everything(name, limit=320):
     }  # fmt: skip
 
 
-def path_of(name):
-    return repo() / "data/effect" / f"{name}.json"
-
-
-def recorded(name):
-    """What was measured at a scale, or None."""
-    path = path_of(name)
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-
-
-def rounded(value):
-    if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [rounded(item) for item in value]
-    return float(f"{value:.4g}") if isinstance(value, float) else value
-
-
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        raise SystemExit("one scale: tiny, mini or base")
-    try:
-        found = everything(sys.argv[1])
-    except MinbertError as error:
-        raise SystemExit(f"minbert: {error}") from None
-    path_of(sys.argv[1]).parent.mkdir(exist_ok=True)
-    write_atomic(path_of(sys.argv[1]), json.dumps(rounded(found), indent=1) + "\n")
-    print(path_of(sys.argv[1]))
+    main("effect/", everything)

@@ -12,20 +12,18 @@ Notable choices
 - Memory is what forward passes hold for a backward, counted where PyTorch saves it; parameters are left out.
 """
 
-import json
 import statistics
-import sys
 import time
 
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 
-from ..errors import MinbertError
-from ..files import write_atomic
 from ..learn import BregmanProximal, SmartRegularizer
 from ..learn.smart import VISIBLE
 from .build import prepare
-from .effect import options, path_of, rounded
+from .effect import options
+from .measured import main
+from .run import device_name
 from .systems import system
 
 WAYS = {  # name: (SMART's switches or None, Bregman's or None, units of a step)
@@ -121,19 +119,14 @@ def measure(name, rounds=15, dropout=False, **changes):
     return rows
 
 
-if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        raise SystemExit("one scale: tiny, mini or base")
-    from .run import device_name
+def everything(name):
+    """Both precisions, without dropout and with it."""
+    found = {"device": device_name("cpu"), "torch": torch.__version__, "batch": 32}
+    for precision in ("float32", "bfloat16"):
+        found[precision] = measure(name, precision=precision)
+        found[f"{precision}, dropout"] = measure(name, precision=precision, dropout=True)
+    return found
 
-    try:
-        found = {"device": device_name("cpu"), "torch": torch.__version__, "batch": 32}
-        for precision in ("float32", "bfloat16"):
-            found[precision] = measure(sys.argv[1], precision=precision)
-            found[f"{precision}, dropout"] = measure(sys.argv[1], precision=precision, dropout=True)
-    except MinbertError as error:
-        raise SystemExit(f"minbert: {error}") from None
-    path = path_of(f"price-{sys.argv[1]}")
-    path.parent.mkdir(exist_ok=True)
-    write_atomic(path, json.dumps(rounded(found), indent=1) + "\n")
-    print(path)
+
+if __name__ == "__main__":
+    main("effect/price-", everything)

@@ -7,20 +7,17 @@ number, the penalty, is chosen on a fifth of the train set. Vectors are made onc
 ([CLS] and the mean over its words) come from the same pass.
 """
 
-import json
-import sys
 from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from ..errors import MinbertError
-from ..files import write_atomic
-from ..home import repo, scale
+from ..home import scale
 from ..model import BertModel
 from ..model.heads import pool
 from ..text import TASKS, Dataset, Tokenizer, read_rows
+from .measured import main
 from .stats import accuracy
 
 PENALTIES = (1e-3, 1e-2, 1e-1, 1.0, 10.0)  # times the number of examples
@@ -114,23 +111,5 @@ def layer_scores(name, task="sst", limit=3000, bert=None):
     }
 
 
-def path_of(name):
-    return repo() / "data/probes" / f"{name}.json"
-
-
-def recorded(name):
-    """The measured scores of a scale, or None."""
-    path = path_of(name)
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-
-
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        raise SystemExit("one scale: tiny, mini or base")
-    try:
-        found = layer_scores(sys.argv[1])
-    except MinbertError as error:
-        raise SystemExit(f"minbert: {error}") from None
-    rounded = {key: [round(v, 4) for v in value] if isinstance(value, list) else value for key, value in found.items()}
-    write_atomic(path_of(sys.argv[1]), json.dumps(rounded, indent=1) + "\n")
-    print(path_of(sys.argv[1]))
+    main("probes/", layer_scores)

@@ -7,7 +7,7 @@ a distribution. Own numbers are of the small model named in the caption; the pub
 import numpy as np
 from matplotlib.figure import Figure
 
-from .. import probes, published, records
+from .. import measured, published, records
 from ..board import main_group
 from ..stats import wilson
 from . import Missing, style
@@ -132,7 +132,7 @@ def learning_rate(scale="mini"):
 
 
 def probes_commonest(scale):
-    known = probes.recorded(scale)
+    known = measured.recorded(f"probes/{scale}")
     if known is None:
         raise Missing(f"run `python -m minbert_lib.lab.probes {scale}`")
     return known["commonest"]
@@ -140,7 +140,7 @@ def probes_commonest(scale):
 
 def layer_probe(known=None):
     """Accuracy of a linear probe on every layer; beside it the commonest class and counting words."""
-    known = [known] if known else [found for name in ("tiny", "mini", "base") if (found := probes.recorded(name))]
+    known = [known] if known else [found for name in ("tiny", "mini", "base") if (found := measured.recorded(f"probes/{name}"))]
     if not known:
         raise Missing("run `python -m minbert_lib.lab.probes mini`")
     figure = Figure(figsize=(4.1 * len(known) + 0.5 if len(known) > 1 else 6.4, 3.1), layout="constrained")

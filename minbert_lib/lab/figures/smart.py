@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from .. import effect, price, published, records, toy
+from .. import effect, measured, price, published, records, toy
 from ..board import main_group
 from ..systems import FELT_SMART, SMART_FORMS
 from . import Missing, style
@@ -76,7 +76,7 @@ def name_of(form):
 
 def what_everyone_ran(scale="mini"):
     """Each form of SMART and its twin without ascent on a model that has learned SST: R, cosines, predictions turned over."""
-    found = effect.recorded(scale)
+    found = measured.recorded(f"effect/{scale}")
     if not found:
         raise Missing(f"run `python -m minbert_lib.lab.effect {scale}`")
     return detective(found)
