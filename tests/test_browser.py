@@ -42,7 +42,9 @@ def lab(tmp_path_factory, browser):
     workplace = notebooks.prepare([path.with_suffix(".ipynb") for path in SCRIPTS], folder)
     (workplace / "hostile.ipynb").write_text(json.dumps(hostile_notebook()))
     for path in QUICK:
-        (workplace / f"widgets_{path.stem}.ipynb").write_text(twins.only_widgets(path.with_suffix(".ipynb")), encoding="utf-8")
+        whole = path.with_suffix(".ipynb")
+        cut = json.loads(whole.read_text(encoding="utf-8")) | {"cells": twins.widget_cells(whole)}
+        (workplace / f"widgets_{path.stem}.ipynb").write_text(json.dumps(cut), encoding="utf-8")
     with Lab(folder) as lab:
         yield lab
 

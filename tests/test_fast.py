@@ -4,7 +4,10 @@ import copy
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import Pipe
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,12 +16,14 @@ import torch.nn.functional as F
 
 from minbert_lib.errors import MinbertError
 from minbert_lib.home import scale
-from minbert_lib.lab import epochs, memory, records, rivals
+from minbert_lib.lab import epochs, memory, records, rivals, waterfall, ways
 from minbert_lib.lab.config import RunConfig
+from minbert_lib.lab.turns import Turns, take_turns
 from minbert_lib.learn.metrics import task_loss
 from minbert_lib.model import BertConfig, BertModel, fast
-from minbert_lib.model.attention import fused_attention, scaled_dot_product_attention
+from minbert_lib.model.attention import MultiHeadAttention, fused_attention, scaled_dot_product_attention
 from minbert_lib.model.multitask import MultitaskModel
+from minbert_lib.text import Tokenizer
 from minbert_lib.text.batching import Batch, pad
 
 REPO = Path(__file__).resolve().parents[1]
@@ -154,6 +159,61 @@ def test_dropout_at_the_ends_in_evaluation_and_from_a_seed():
     first.sum().backward()
     assert torch.equal(x.grad == 0, first == 0)  # the same mask on the way back
     assert fast.dropout(x.bfloat16(), 0.5).dtype == torch.bfloat16
+
+
+class Tiny(ways.Ground):
+    def __init__(self):
+        self.real, self.place, self._sets = True, scale("tiny"), {}
+        self.tokenizer = Tokenizer(self.place.weights)
+
+
+def test_every_rung_of_the_ladder_computes_the_same_and_leaves_the_fast_path_as_it_was():
+    before = fast.dropout, fast.onednn_is_faster, MultiHeadAttention.attention, MultitaskModel._encode
+    ladder = waterfall.ladder(Tiny(), count=1, dropout=0.0)  # one batch: by length or not, it is the same sentences
+    assert list(ladder) == [name for name, _ in waterfall.SAVINGS if name in ladder] and len(ladder) >= len(waterfall.SAVINGS) - 1
+    losses = {name: [loss[1] if isinstance(loss, tuple) else loss for loss in (step(), step())] for name, step in ladder.items()}
+    for name, found in losses.items():
+        assert found == pytest.approx(losses["plain"], rel=0.03 if name == "bfloat16" else 1e-4), name
+    assert losses["plain"][1] < losses["plain"][0]
+    assert before == (fast.dropout, fast.onednn_is_faster, MultiHeadAttention.attention, MultitaskModel._encode)
+
+
+def test_the_longest_batch_comes_first_and_every_sentence_once():
+    ground = Tiny()
+    lengths = ground.data("sst").lengths
+    for batches in ground.batches("sst", 8, 12):
+        longest = [lengths[index].max() for index in batches]
+        assert longest[0] == max(longest) and len({i for index in batches for i in index}) == 96
+
+
+def test_two_processes_of_a_bench_take_their_own_turns_and_know_all_times():
+    here, there = Pipe()
+    done = {False: [], True: []}
+
+    def side(other, rivals):
+        def build(steps):
+            return {name: lambda name=name: lambda: done[rivals].append(name) for name in ("hf", "own", "hf well")}
+
+        turns = Turns(other, rivals)
+        return take_turns(build, SimpleNamespace(turns=turns, seconds=60, steps=4, rounds=3))
+
+    with ThreadPoolExecutor(1) as pool:
+        theirs = pool.submit(side, there, True)
+        times, steps = side(here, False)
+        assert theirs.result() == (times, steps) and steps == 4
+    assert done == {False: ["own"] * 14, True: ["hf", "hf well"] * 14}  # two to warm up, three rounds of four
+    assert list(times) == ["hf", "own", "hf well"] and all(len(rounds) == 3 for rounds in times.values())
+
+
+def test_what_goes_wrong_in_one_process_of_a_bench_is_said_in_the_other():
+    here, there = Pipe()
+    there.send(MinbertError("nothing was timed"))
+    there.close()
+    turns = Turns(here, rivals=False)
+    with pytest.raises(MinbertError, match="nothing was timed"):
+        turns.take("hf", None)
+    with pytest.raises(MinbertError, match="the other of its two processes has ended"):
+        turns.take("plain", None)
 
 
 def test_a_batch_that_fits_is_left_whole_and_one_that_does_not_is_cut():

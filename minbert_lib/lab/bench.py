@@ -1,7 +1,9 @@
 """How fast is it, beside what people use? `minbert bench` measures both in one run.
 
 Notable choices
-- Ways take turns step by step, after a warm-up, so that whatever else the machine does meets all of them. A ratio is taken
+- Two processes, one of ours and one of the rivals: our trainer tells the C library to keep memory, which holds for a whole process,
+  and who uses a rival has never asked for it.
+- They take turns step by step, after a warm-up, so that whatever else the machine does meets all of them. A ratio is taken
   round by round, and the median of rounds counts.
 - Before a time is believed, two updates without dropout must give every way the same losses on the same batches.
 - "hf" is Hugging Face's usual way, "hf well" the same library used well in the same precision, "plain" a first implementation;
@@ -14,7 +16,8 @@ import itertools
 import json
 import random
 import statistics
-import time
+from functools import partial
+from multiprocessing import get_context
 
 import numpy as np
 import torch
@@ -25,12 +28,13 @@ from ..learn.evaluate import predict
 from ..learn.metrics import predictions_from
 from ..learn.precision import autocast, choose
 from ..learn.surgery import pcgrad
+from ..model.fast import keep_memory
 from ..model.mlm import MaskedLM, mlm_loss
 from . import rivals
 from .run import device_name
+from .turns import Turns, standing, take_turns
 from .ways import LR, OWN, Ground, Own, Their, check_losses, masked, subset, training
 
-LEAST = 3  # steps
 LESS = "ratio_to_own_step"  # the one ratio that should be small
 SMART = dict(eps=0.05, sigma=0.05, step_size=0.05, steps=1)  # large enough for bfloat16 to see
 
@@ -38,66 +42,56 @@ SMART = dict(eps=0.05, sigma=0.05, step_size=0.05, steps=1)  # large enough for 
 def bench(quick=False, as_json=False, threads=None, only=()):
     """Measure, print, and → the rows."""
     rivals.transformers()
-    if threads:
-        torch.set_num_threads(threads)
-    slow = ("train sst 64", "train sts 32 dropout") if quick and not only else ()
-    parts = {name: part for name, part in PARTS.items() if name not in slow and (not only or any(word in name for word in only))}
-    if not parts:
+    if only and not _parts(quick, only):
         raise MinbertError(f"bench has no part called {', '.join(only)}; it has {', '.join(PARTS)}")
-    ground, rows = Ground(), []
-    precisions = ("float32",) + (("bfloat16",) if choose("auto", "cpu") == "bfloat16" else ())
-    machine = f"{device_name('cpu')}, torch {torch.__version__}; {ground}"
-    if not as_json:
-        print(machine)
-    for name, part in parts.items():
-        settings = Settings(ground, precisions, quick, seconds=(280 if quick else 1800) / len(parts))
-        for found in part(settings, name):
-            rows.append(found | {"machine": machine})
-            if not as_json:
-                print(line(found), flush=True)
+    processes = get_context("spawn")
+    here, there = processes.Pipe()
+    processes.Process(target=_rivals, args=(there, quick, threads, only), daemon=True).start()
+    there.close()  # so that its end is seen here
+    keep_memory()  # as our trainer does
+    rows = []
+    for found in _measured(Turns(here, rivals=False), quick, threads, only):
+        if not as_json:
+            if not rows:
+                print(found["machine"])
+            print(line(found), flush=True)
+        rows.append(found)
     if as_json:
         print(json.dumps(rows, indent=1))
     return rows
 
 
+def _rivals(other, *how):
+    turns = Turns(other, rivals=True)
+    try:
+        for _ in _measured(turns, *how):
+            pass  # the other process has the same rows
+    except Exception as error:  # told where it is read
+        turns.other.send(error)
+
+
+def _parts(quick, only):
+    slow = ("train sst 64", "train sts 32 dropout") if quick and not only else ()
+    return {name: part for name, part in PARTS.items() if name not in slow and (not only or any(word in name for word in only))}
+
+
+def _measured(turns, quick, threads, only):
+    """The rows, found by both processes alike: each takes its own turns and hears of the other's."""
+    if threads:
+        torch.set_num_threads(threads)
+    parts, ground = _parts(quick, only), Ground()
+    precisions = ("float32",) + (("bfloat16",) if choose("auto", "cpu") == "bfloat16" else ())
+    machine = f"{device_name('cpu')}, torch {torch.__version__}; {ground}"
+    for name, part in parts.items():
+        settings = Settings(turns, ground, precisions, quick, seconds=(250 if quick else 1800) / len(parts))
+        for found in part(settings, name):
+            yield found | {"machine": machine}
+
+
 class Settings:
-    def __init__(self, ground, precisions, quick, seconds):
-        self.ground, self.precisions, self.seconds = ground, precisions, seconds
+    def __init__(self, turns, ground, precisions, quick, seconds):
+        self.turns, self.ground, self.precisions, self.seconds = turns, ground, precisions, seconds
         self.steps, self.rounds = (12, 2) if quick else (24, 5)  # a step is a batch, a round all of them
-
-
-def take_turns(build, settings, steps=None):
-    """({way: seconds a step in every round}, steps a round), after a warm-up. `build(n)` makes the ways, over n batches."""
-    steps = steps or settings.steps
-    ways = build(steps)
-    turn = _warm_up(ways)
-    fit = max(LEAST, int(settings.seconds / turn))  # rather one round of many batches: in few, like lengths are rare
-    if fit < steps:
-        steps, ways = fit, build(fit)
-        _warm_up(ways)
-    times, started = {name: [] for name in ways}, time.perf_counter()
-    for number in range(1, settings.rounds + 1):
-        spent = dict.fromkeys(ways, 0.0)
-        for _ in range(steps):
-            for name, step in ways.items():
-                begun = time.perf_counter()
-                step()
-                spent[name] += time.perf_counter() - begun
-        for name, value in spent.items():
-            times[name].append(value / steps)
-        if (time.perf_counter() - started) * (number + 1) / number > settings.seconds:
-            break
-    return times, steps
-
-
-def _warm_up(ways):
-    """Two steps of each; → seconds that the second took, all ways together."""
-    for step in ways.values():
-        step()
-    started = time.perf_counter()
-    for step in ways.values():
-        step()
-    return time.perf_counter() - started
 
 
 def row(name, taken, way, targets, **others):
@@ -129,8 +123,7 @@ def training_part(task, size, dropout, shape="mini"):
     def part(settings, name):
         small, ground = shape == "mini", settings.ground
         plainly = training(ground, task, size, 2, settings.precisions, 0.0, shape, small)
-        check_losses(plainly, ground.data(task), ground.batches(task, size, 2)[0])
-        del plainly
+        check_losses(plainly, settings.turns.take, ground.data(task), ground.batches(task, size, 2)[0])
         build = lambda steps: training(ground, task, size, steps, settings.precisions, 0.1 if dropout else 0.0, shape, small)
         taken = take_turns(build, settings, settings.steps if small else 4)
         for precision in settings.precisions:
@@ -157,10 +150,11 @@ def scoring_part(settings, name):
 
     ways = {"plain": lambda: usual(plain), "hf": lambda: usual(theirs)}
     ways |= {f"own {p}": lambda p=p: predict(model, held, precision=p)[0] for p in settings.precisions}
-    for way, step in ways.items():
-        if not np.allclose(step(), usual(plain), atol=0.03 if "16" in way else 1e-4):
+    said = {way: settings.turns.take(way, step) for way, step in ways.items()}
+    for way, predictions in said.items():
+        if not np.allclose(predictions, said["plain"], atol=0.03 if "16" in way else 1e-4):
             raise MinbertError(f"bench: {way!r} predicts otherwise: nothing was timed")
-    taken = take_turns(lambda _: ways, settings, 1)
+    taken = take_turns(standing(ways), settings, 1)
     for precision in settings.precisions:
         goal = {"ratio_vs_plain": {"float32": 2.7, "bfloat16": 8.5}[precision]}
         yield row(f"{name} {precision}", taken, f"own {precision}", goal, ratio_vs_hf="hf", ratio_vs_plain="plain")
@@ -169,24 +163,27 @@ def scoring_part(settings, name):
 def smart_part(settings, name):
     """K = 1, dropout off. Public SMART moves every token by 1; the number of passes is what takes the time."""
     ground = settings.ground
-    data, start = ground.data("sst"), ground.model("sst")
+    data = ground.data("sst")
     forms = {"exact": {}, "from the clean pass": {"direction": "clean"}, "on half the batch": {"share": 0.5}}
-
-    def fresh():
-        model = ground.model("sst")
-        model.load_state_dict(start.state_dict())
-        return model
 
     def build(steps):
         grouped, mixed = ground.batches("sst", 32, steps)
-        ways = {"hf": Their(rivals.HuggingFace(start, "sst"), data, mixed, penalty=rivals.public_smart)}
+
+        def own(precision, smart=None):
+            return Own(ground.model("sst"), data, grouped, precision, smart)
+
+        def public():
+            return Their(rivals.HuggingFace(ground.model("sst"), "sst"), data, mixed, penalty=rivals.public_smart)
+
+        ways = {"hf": public}
         for precision in settings.precisions:
-            ways[f"step {precision}"] = Own(fresh(), data, grouped, precision)
+            ways[f"step {precision}"] = partial(own, precision)
             for form, switch in forms.items():
-                ways[f"{form} {precision}"] = Own(fresh(), data, grouped, precision, SMART | switch)
+                ways[f"{form} {precision}"] = partial(own, precision, SMART | switch)
         return ways
 
-    check_losses(build(1), data, ground.batches("sst", 32, 1)[0], updates=1)  # the task's own; penalties begin at random
+    # the task's own loss; penalties begin at random
+    check_losses(build(1), settings.turns.take, data, ground.batches("sst", 32, 1)[0], updates=1)
     taken = take_turns(build, settings)
     for precision in settings.precisions:
         for form in forms:
@@ -201,8 +198,24 @@ def mlm_part(settings, name):
     ground = settings.ground
     data = ground.data("sst")
 
-    def loop(indices, loss_of, optimizer, precision):
-        batches = itertools.cycle([masked(ground, data.batch(index)) for index in indices])
+    def theirs():
+        model = rivals.hugging_face_mlm(MaskedLM(ground.bert())).train()
+
+        def loss_of(ids, mask, types, labels):
+            return model(ids, mask.long(), types, labels=labels).loss
+
+        return loss_of, torch.optim.AdamW(model.parameters(), lr=LR, weight_decay=0.0)
+
+    def own():
+        model = MaskedLM(ground.bert()).train()
+
+        def loss_of(ids, mask, types, labels):
+            return mlm_loss(model.cls["predictions"], model.hidden(ids, mask, types), labels)
+
+        return loss_of, AdamW(model.parameters(), fused=True, **OWN)
+
+    def loop(parts, indices, precision):
+        (loss_of, optimizer), batches = parts(), itertools.cycle([masked(ground, data.batch(index)) for index in indices])
 
         def step():
             optimizer.zero_grad(set_to_none=True)
@@ -214,30 +227,16 @@ def mlm_part(settings, name):
 
         return step
 
-    def build(steps):
-        (grouped, mixed), ways = ground.batches("sst", 32, steps), {}
-        theirs = rivals.hugging_face_mlm(MaskedLM(ground.bert())).train()
-        usual = torch.optim.AdamW(theirs.parameters(), lr=LR, weight_decay=0.0)
+    def build(steps, same=None):
+        grouped, mixed = ground.batches("sst", 32, steps)
+        ways = {"hf": partial(loop, theirs, same or mixed, "float32")}
+        return ways | {f"own {p}": partial(loop, own, same or grouped, p) for p in settings.precisions}
 
-        def their_loss(ids, mask, types, labels):
-            return theirs(ids, mask.long(), types, labels=labels).loss
-
-        same = masked(ground, data.batch(grouped[0]))
-        wanted = their_loss(*same).item()
-        ways["hf"] = loop(mixed, their_loss, usual, "float32")
-        for precision in settings.precisions:
-            own = MaskedLM(ground.bert()).train()
-
-            def own_loss(ids, mask, types, labels, own=own):
-                return mlm_loss(own.cls["predictions"], own.hidden(ids, mask, types), labels)
-
-            with autocast("cpu", precision):
-                found = own_loss(*same).item()
-            if abs(found - wanted) > (1e-3 if precision == "float32" else 5e-2) * wanted:
-                raise MinbertError(f"bench: the masked models' losses differ, {found:.4f} and {wanted:.4f}: nothing was timed")
-            ways[f"own {precision}"] = loop(grouped, own_loss, AdamW(own.parameters(), fused=True, **OWN), precision)
-        return ways
-
+    same = ground.batches("sst", 32, 1)[0]
+    losses = {way: settings.turns.take(way, lambda make=make: make()()) for way, make in build(1, same).items()}
+    for way, found in losses.items():
+        if abs(found - losses["hf"]) > (5e-2 if "16" in way else 1e-3) * losses["hf"]:
+            raise MinbertError(f"bench: the masked models' losses are {losses}: nothing was timed")
     taken = take_turns(build, settings)
     for precision in settings.precisions:
         goal = {"ratio_vs_hf": {"float32": 3.5, "bfloat16": 6.5}[precision]}
@@ -256,7 +255,7 @@ def surgery_part(settings, name):
     for a, b in zip(*(way() for way in ways.values())):
         if not torch.allclose(a, b, rtol=1e-4, atol=1e-4):
             raise MinbertError("bench: the two surgeries differ: nothing was timed")
-    taken = take_turns(lambda _: ways, settings, 1)
+    taken = take_turns(standing(ways), settings, 1)
     yield row(f"{name}, three tasks", taken, "own", {"ratio_vs_textbook": 2}, ratio_vs_textbook="textbook")
 
 

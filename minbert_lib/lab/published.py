@@ -99,12 +99,6 @@ def claims():
     return table("claims")
 
 
-def of_row(row, split="dev"):
-    """The published results of one row of the table of systems, headline first; empty where there is none."""
-    frame = scores()
-    return frame[(frame.row == row) & (frame.split == split)].reset_index(drop=True)
-
-
 def of_system(name, split="dev"):
     """The published results of one entry of SYSTEMS (`S10-2`, say), headline first; empty where there is none."""
     frame = scores()

@@ -7,6 +7,7 @@ Notable choices
 """
 
 import csv
+import dataclasses
 import io
 import itertools
 import platform
@@ -22,11 +23,11 @@ from ..files import write_atomic
 from ..home import repo, scale
 from ..learn import AdamW, SmartRegularizer
 from ..learn.precision import choose
-from ..model import BertConfig, BertModel, fast
+from ..model import BertModel, fast
 from ..model.attention import MultiHeadAttention
 from ..model.multitask import MultitaskModel
 from ..text.batching import Batch
-from . import rivals
+from . import cost, rivals
 from .ways import OWN, Ground, Own, Their
 
 SAVINGS = (
@@ -125,8 +126,8 @@ def measure(ways, steps=12, rounds=3):
     return rows
 
 
-def growth(shape, values, repeats=5, precision="float32"):
-    """Rows (axis, value, ms a step): one thing varied at a time, the others at their first value.
+def growth(name, values, repeats=5, precision="float32"):
+    """Rows (axis, value, ms a step) at a scale: one thing varied at a time, the others at their first value.
 
     `values` {axis: […]} for length, batch, layers, tasks, K (steps of SMART) and members (of an ensemble, trained one by one).
     """
@@ -135,7 +136,7 @@ def growth(shape, values, repeats=5, precision="float32"):
     rows = []
     for axis, points in values.items():
         for value in points:
-            step = synthetic(shape, precision=precision, **(usual | {axis: value}))
+            step = synthetic(name, precision=precision, **(usual | {axis: value}))
             step()
             times = []
             for _ in range(repeats):
@@ -146,11 +147,12 @@ def growth(shape, values, repeats=5, precision="float32"):
     return rows
 
 
-def synthetic(shape, length, batch, layers, tasks=1, K=0, members=1, precision="float32"):
+def synthetic(name, length, batch, layers, tasks=1, K=0, members=1, precision="float32"):
     """A step on random words: one batch of each of `tasks` tasks, for each of `members` models."""
     from ..learn.trainer import Trainer
 
-    config = BertConfig(**{**shape, "num_hidden_layers": layers}, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    none = dict(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+    config = dataclasses.replace(cost.shape(name), num_hidden_layers=layers, **none)
     names = ("sst", "qqp", "sts")[:tasks]
     model = MultitaskModel(BertModel(config), names, head_dropout=0.0)
     ids = torch.randint(5, config.vocab_size, (batch, length))
@@ -200,16 +202,6 @@ def flops(config, rows, length, first_only=True):
     return 3 * ((layers - 1) * layer + last)
 
 
-def shape_of(name):
-    """The sizes of a scale's encoder, as BertConfig takes them."""
-    sizes = {
-        "tiny": dict(vocab_size=2000, hidden_size=128, num_attention_heads=4, intermediate_size=512),
-        "mini": dict(hidden_size=384, num_attention_heads=12, intermediate_size=1536),
-        "base": {},
-    }
-    return sizes[name]
-
-
 AXES = {
     "length": [32, 8, 16, 64, 128],
     "batch": [16, 1, 4, 32, 64],
@@ -252,7 +244,7 @@ def write(name, rows, columns):
 def record(count=12, rounds=3, repeats=5):
     fast.keep_memory()
     write("waterfall", measure(ladder(Ground(), count=count), count, rounds), COLUMNS)
-    write("growth", growth(shape_of("mini"), AXES, repeats, choose("auto", "cpu")), GROWTH)
+    write("growth", growth("mini", AXES, repeats, choose("auto", "cpu")), GROWTH)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ Notable choices
 
 import copy
 import dataclasses
+from functools import partial
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ from ..model.multitask import MultitaskModel
 from ..text import Dataset, Tokenizer, read_rows
 from ..text.masking import mask_tokens, never_hidden
 from . import rivals
+from .cost import MINILM
 
 LR = 2e-5
 EPS = 1e-8  # PyTorch's default
@@ -57,7 +59,7 @@ class Ground:
             return BertModel.from_pretrained(self.place.weights, hidden, attention)
         sizes = dict(hidden_dropout_prob=hidden, attention_probs_dropout_prob=attention)
         if shape == "mini":
-            sizes |= dict(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536)
+            sizes |= MINILM
         return BertModel(BertConfig(**sizes))
 
     def model(self, task, shape="mini", hidden=0.0, attention=0.0):
@@ -72,7 +74,13 @@ class Ground:
         cut = range(0, len(mixed) - size + 1, size)
         grouped = [by_length[start : start + size] for start in cut]
         grouped = [grouped[number] for number in np.random.default_rng(1).permutation(len(grouped))]
-        return grouped, [mixed[start : start + size] for start in cut]
+        return self._longest_first(grouped, lengths), self._longest_first([mixed[start : start + size] for start in cut], lengths)
+
+    @staticmethod
+    def _longest_first(batches, lengths):
+        """The first batch takes the most memory, so that none of the later ones has to ask for more."""
+        first = max(range(len(batches)), key=lambda number: lengths[batches[number]].max())
+        return batches[first:] + batches[:first]
 
 
 class Feed:
@@ -135,31 +143,42 @@ class Their:
 
 
 def training(ground, task, size, count, precisions, dropout=0.1, shape="mini", all_ways=True):
-    """{name of a way: step}. Own bfloat16 has hidden dropout only, our default; float32 has all that the others have."""
+    """{name of a way: what makes its step}. Own bfloat16 has hidden dropout only, our default; float32 has all that the others have."""
     data = ground.data(task)
     grouped, mixed = ground.batches(task, size, count)
-    whole = ground.model(task, shape, dropout, dropout)
-    ways = {"hf": Their(rivals.HuggingFace(whole, task), data, mixed)}
-    if all_ways:
-        plain = rivals.Plain(whole, task)
-        ways["plain"] = Their(plain, data, mixed, optimizer=AdamW(plain.parameters(), **OWN))
+
+    def like(precision):
+        return ground.model(task, shape, dropout, dropout if precision == "float32" else 0.0)
+
+    def usual():
+        return Their(rivals.HuggingFace(like("float32"), task), data, mixed)
+
+    def plain():
+        model = rivals.Plain(like("float32"), task)
+        return Their(model, data, mixed, optimizer=AdamW(model.parameters(), **OWN))
+
+    def well(precision):
+        theirs = rivals.HuggingFace(like(precision), task)
+        fused = torch.optim.AdamW(theirs.parameters(), lr=LR, weight_decay=0.0, fused=True)
+        return Their(theirs, data, grouped, precision, fused)
+
+    ways = {"hf": usual} | ({"plain": plain} if all_ways else {})
     for precision in precisions:
-        own = ground.model(task, shape, dropout, dropout if precision == "float32" else 0.0)
-        own.load_state_dict(whole.state_dict())
         if all_ways:
-            theirs = rivals.HuggingFace(own, task)
-            fused = torch.optim.AdamW(theirs.parameters(), lr=LR, weight_decay=0.0, fused=True)
-            ways[f"hf well {precision}"] = Their(theirs, data, grouped, precision, fused)
-        ways[f"own {precision}"] = Own(own, data, grouped, precision)
+            ways[f"hf well {precision}"] = partial(well, precision)
+        ways[f"own {precision}"] = lambda precision=precision: Own(like(precision), data, grouped, precision)
     return ways
 
 
-def check_losses(ways, data, indices, updates=2):
+def check_losses(ways, take, data, indices, updates=2):
     """Every way has the same losses over some updates on the same batches (dropout off), or nothing is timed."""
-    losses = {}
-    for name, step in ways.items():
+
+    def losses_of(make):
+        step = make()
         step.feed.data, step.feed.indices = data, indices
-        losses[name] = [step() for _ in range(updates)]
+        return [step() for _ in range(updates)]
+
+    losses = {name: take(name, partial(losses_of, make)) for name, make in ways.items()}
     wanted = next(iter(losses.values()))
     for name, values in losses.items():
         room = 5e-2 if "16" in name else 1e-3

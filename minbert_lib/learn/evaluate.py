@@ -7,6 +7,7 @@ memory shows at once. `both_orders` reads a pair as (u, v) and as (v, u) and ave
 import numpy as np
 import torch
 
+from ..model.fast import keep_memory
 from .metrics import predictions_from, score, task_loss
 from .precision import autocast
 
@@ -16,6 +17,7 @@ TOKENS = 4096  # in a scoring batch
 @torch.no_grad()
 def predict(model, dataset, device="cpu", precision="float32", both_orders=False, tokens=TOKENS):
     """(predictions (n, …) float32 numpy, mean loss or nan where there are no labels)."""
+    keep_memory()
     was_training = model.training
     model.eval()
     parts, places, loss = [], [], 0.0

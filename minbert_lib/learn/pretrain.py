@@ -19,6 +19,7 @@ import torch
 
 from ..errors import MinbertError
 from ..files import write_atomic
+from ..model.fast import keep_memory
 from ..model.mlm import mlm_loss
 from ..text.masking import IGNORE, continuing, mask_tokens, never_hidden
 from . import checkpoint
@@ -55,6 +56,7 @@ class Pretrainer:
         precision="float32",
         device="cpu",
     ):
+        keep_memory()
         self.model, self.text, self.batch_size, self.warmup = model.to(device), text, batch_size, warmup
         self.masking, self.share, self.replace = masking, share, replace
         self.seed, self.precision, self.device = seed, precision, torch.device(device)

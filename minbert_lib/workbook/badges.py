@@ -61,15 +61,6 @@ def table(address):
     return "\n".join(lines)
 
 
-def check(text=None):
-    """Links of the README whose target is not in this checkout."""
-    text = text or (repo() / "README.md").read_text(encoding="utf-8")
-    targets = re.findall(r"\]\(([^)\s]+)\)", text)
-    colab = [t.split("/blob/main/")[1] for t in targets if "/blob/main/" in t]
-    local = [t for t in targets if "://" not in t and not t.startswith("#")]
-    return [target for target in (*colab, *local) if not (repo() / target).exists()]
-
-
 def _title(script):
     first = next(line for line in script.read_text(encoding="utf-8").splitlines() if line.startswith("# # "))
     return first.removeprefix("# # ").split("·", 1)[-1].strip()

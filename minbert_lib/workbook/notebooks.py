@@ -94,13 +94,6 @@ def matches(script):
     return target.exists() and target.read_text(encoding="utf-8") == built(script)
 
 
-def code_lines(notebook):
-    """Lines of code in a notebook's cells, without blank ones and comments."""
-    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    lines = [line.strip() for source in cells for line in source.split("\n")]
-    return sum(bool(line) and not line.startswith("#") for line in lines)
-
-
 def run(names=(), record=False, timeout=1800):
     """Run notebooks one after the other in .work/notebooks, a line for each; status 1 if one fails."""
     chosen = [_there(path.with_suffix(".ipynb")) for path in scripts(names)]

@@ -64,12 +64,6 @@ def _png(figure):
     return buffer.getvalue()
 
 
-def only_widgets(path):
-    """The JSON of the notebook cut down, or None if it shows no widget."""
-    cells = widget_cells(path)
-    return cells and json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"cells": cells})
-
-
 def widget_cells(path):
     """The code cells that the widgets need, or None if there is no widget."""
     cells = [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]

@@ -49,6 +49,11 @@ def rows_of(names, fields, least, scale=None):
     return {name: runs for name, runs in found.items() if runs}, scale
 
 
+def minutes(runs):
+    """What training takes, by the fastest of a row's runs: other work on a machine only ever adds."""
+    return min(run["seconds"] for run in runs) / 60
+
+
 def sharing(scale=None):
     """S10: score against parameters and against seconds; SerBERTus' own beside."""
     rows, scale = rows_of(tuple(SHARING), ("own_layers", "beside", "epochs"), 3, scale)
@@ -59,11 +64,10 @@ def sharing(scale=None):
     for name, (epochs, mark) in product(rows, marks.items()):
         if mine := [run for run in rows[name] if run["config"]["epochs"] == epochs]:
             label = f"{SHARING[name]} ({epochs} epoch{'s' * (epochs > 1)})".replace("\n", " ")
-            for axes, fact, unit in ((left, "parameters", 1e6), (middle, "seconds", 60)):
-                x, y = [run[fact] / unit for run in mine], [of_task("mean")(run) for run in mine]
-                axes.plot(x, y, mark, color=colours[name], label=label)
+            for axes, x in ((left, mine[0]["parameters"] / 1e6), (middle, minutes(mine))):
+                axes.plot([x] * len(mine), [of_task("mean")(run) for run in mine], mark, color=colours[name], label=label)
     left.set(xlabel="parameters, millions", ylabel="mean of the three dev scores", title="Own runs: size")
-    middle.set(xlabel="minutes of training", title="Own runs: time")
+    middle.set(xlabel="minutes of training (fastest run)", title="Own runs: time")
     printed = published.scores()
     printed = printed[(printed["row"] == "S10") & (printed["statistic"] == "best epoch of each task")].set_index("run")
     sizes = [cost.parameters(SYSTEMS[name]) / 1e6 for name in SHARING]
@@ -81,7 +85,7 @@ def sharing(scale=None):
 
 
 def strip(rows, labels, tasks, height=3.0, printed=True, scale="mini", note=""):
-    """A row for each setting, a panel for each score: every run a dot, its mean a bar; the last panel is minutes of training."""
+    """A row for each setting, a panel for each score: every run a dot, its mean a bar; the last panel is the time of training."""
     figure = Figure(figsize=(style.WIDE, height), layout="constrained")
     panels = figure.subplots(1, len(tasks) + 1, sharey=True)
     table = published.scores()
@@ -106,8 +110,8 @@ def strip(rows, labels, tasks, height=3.0, printed=True, scale="mini", note=""):
             axes.set_xlim(middle - 0.01, middle + 0.01)
         axes.locator_params(axis="x", nbins=4)
     for y, runs in enumerate(rows.values()):
-        panels[-1].barh(y, np.mean([run["seconds"] for run in runs]) / 60, 0.5, color=style.GREY)
-    panels[-1].set(title="Cost", xlabel="minutes of training")
+        panels[-1].barh(y, minutes(runs), 0.5, color=style.GREY)
+    panels[-1].set(title="Cost", xlabel="minutes (fastest run)")
     panels[0].set_yticks(range(len(rows)), [labels[name] for name in rows])
     panels[0].set_ylim(len(rows) - 0.5, -0.5)
     style.caption(figure, told_of(sum(rows.values(), [])) + note)
@@ -185,7 +189,7 @@ def score_and_cost(scale=None):
 
     groups, scale = largest(find, scale)
     mean_of = lambda runs, get: np.mean([get(run) for run in runs])
-    x = {name: mean_of(runs, lambda run: run["seconds"]) / 60 for name, runs in groups.items()}
+    x = {name: minutes(runs) for name, runs in groups.items()}
     y = {name: mean_of(runs, lambda run: run["scores"]["mean"]) for name, runs in groups.items()}
     cut = np.quantile(list(y.values()), 0.3)  # where most are close together, they get more room
     figure = Figure(figsize=(style.WIDE, 5.6), layout="constrained")
@@ -197,7 +201,7 @@ def score_and_cost(scale=None):
             size = 3 + 0.5 * np.sqrt(mean_of(groups[name], lambda run: run["parameters"]) / 1e6)
             axes.plot(x[name], y[name], "o", color=colour, ms=size)
         axes.margins(y=0.12)
-    axes.set(xscale="log", xlabel="minutes of training")
+    axes.set(xscale="log", xlabel="minutes of training (fastest run)")
     panels[0].set(ylabel="mean of the three dev scores", title="Score beside cost (larger dot: more parameters)")
     panels[1].set(ylabel="the others")
     for which in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):

@@ -122,7 +122,7 @@ def beside_others(rows=None):
     rounds = [row["rounds"] for row in rows]
     style.caption(
         figure,
-        f"{rows[0]['machine']}. Medians of {min(rounds)} to {max(rounds)} rounds, in which the ways take turns step by step.",
+        f"{rows[0]['machine']}. Medians of {min(rounds)} to {max(rounds)} rounds. Two processes, ours and theirs, take turns step by step.",
     )
     return figure
 
