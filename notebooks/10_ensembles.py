@@ -314,10 +314,10 @@ figures.draw("10_5_ingredients")
 # ![Score with each ingredient less score without it, seed by seed, with intervals](../figures/10_5_ingredients.png)
 #
 # **A teacher helps a student of one epoch.** Soft labels, the probabilities of two models of two epochs each in place of SST's labels, give +.020, +.015 and
-# +.019: the only bar of three seeds that lies clear of 0 (+.018, from +.005 to +.032). It is no bargain yet: with true labels and a second epoch the same
-# model has .490, the student .475. And the two teachers were chosen of three, on this dev set. How it works comes at the end of this notebook. Larger, but
-# from one seed, are layers of one's own for each task (CerBERTus, two of six): +.027 on SST and +.016 on QQP, −.005 on STS; the bar redraws sentences, not
-# seeds, and on SST seeds differ by a point or two. SMART with noise that can be felt, weight 1, moves three seeds by −.001, −.002 and +.009: a mean of a
+# +.019, a bar that lies clear of 0 (+.018, from +.005 to +.032). It is no bargain yet: with true labels and a second epoch the same
+# model has .490, the student .475. And the two teachers were chosen of three, on this dev set. How it works comes at the end of this notebook. Larger
+# are layers of one's own for each task (CerBERTus, two of six) beside one encoder for three tasks: +.027, +.043 and +.096 on SST (+.055, from +.035 to +.076), −.008 on STS
+# (−.012 to −.004), +.009 on QQP (−.001 to +.018). Of this too a second epoch gives the shared encoder more (SST .388 → .465, notebook 09). SMART with noise that can be felt, weight 1, moves three seeds by −.001, −.002 and +.009: a mean of a
 # fifth of a point, an interval of a point to either side, and other settings (grey) go from six and a half points lost, where it is heavy, to nearly five gained, where the rate is too high without it (M5, notebook 08). (Its dots on QQP and STS are P5's, whose
 # SMART is on SST alone and whose encoder is frozen: nothing could reach them.) Further pre-training on a task's own text is a lesson in choosing what to compare with. Beside M1, whose rate is
 # too high, it gives QQP +.031 and STS +.041 (M7, one seed); with a rate that suits, trained on one task, it takes two points from QQP and one to three from STS (grey, one seed each), and from SST a
