@@ -340,9 +340,9 @@ figures.draw("09_6_samplings")
 # %% [markdown]
 # ![Scores and minutes of five ways to choose the next task](../figures/09_6_samplings.png)
 #
-# With MiniLM (one epoch) the mean is .658 shuffled (three seeds, from .642 to .671); drawn by size it is .665 and by its root .663 (one seed each), well within that; annealed
-# is the twin of drawn by size, for in one epoch annealing does not begin. One batch of each a step has .648 and .638 (two seeds) after half as many updates, 267, and surgery on
-# top of it .655 and .650 (W-surgery): SST .361 → .373 and .323 → .355, QQP .749 → .757 and .752 → .756, STS no more than .001. Both seeds say the same: a lead, if no finding yet.
+# With MiniLM (one epoch, three seeds) the mean is .658 shuffled (from .642 to .671) and .652 drawn by √size; drawn by size it is .663 (two seeds; annealed is its twin, for in one
+# epoch annealing does not begin). The order of tasks is worth less than the seed. One batch of each a step has .641 after half as many updates, 267, and surgery on top of it .650
+# (W-surgery): +.007, +.012 and +.009 with three seeds, SST .342 → .364, QQP .746 → .751, STS no more than .001 either way.
 #
 # ## All of them, with the bill
 #
