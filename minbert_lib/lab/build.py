@@ -24,7 +24,6 @@ from ..model.multitask import MultitaskModel
 from ..model.weights import resolve
 from ..text import Dataset, Tokenizer, read_rows
 from ..text.rows import spread
-from .config import values_of
 
 TRAINER_FIELDS = ("epochs batch_size sampling epoch_of schedule warmup task_weights surgery unfreeze_per_epoch clip seed").split()
 MODEL_FIELDS = (
@@ -167,13 +166,13 @@ def _fused_adamw(parts, **settings):
 
 
 def _smart(config, model):
-    if not any(values_of(config.smart)):
+    if not any(config.values("smart")):
         return None
     return _with_options(SmartRegularizer, "smart", config.smart_options, model, weight=config.smart, seed=config.seed)
 
 
 def _bregman(config, model):
-    if not any(values_of(config.bregman)):
+    if not any(config.values("bregman")):
         return None
     return _with_options(BregmanProximal, "bregman", config.bregman_options, model, weight=config.bregman)
 

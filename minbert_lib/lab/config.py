@@ -1,7 +1,7 @@
 """A run, written down: every switch that can change its numbers, and nothing else.
 
 Notable choices: flat, frozen, and JSON both ways. `key` is a short hash of all of it: two runs with the same key are the same run. A setting
-that may differ between tasks is a plain value or a dictionary by task. Contradictions are refused here, before anything is loaded.
+that may differ between tasks is a plain value or a dictionary by task. Contradictions are refused (refusals.py) before anything is loaded.
 """
 
 import dataclasses
@@ -11,8 +11,8 @@ import json
 from dataclasses import dataclass, field
 
 from ..errors import MinbertError
-from ..home import SCALES
 from ..text.tasks import TASKS
+from .refusals import contradictions, out_of_range
 
 THREE = ("sst", "qqp", "sts")
 
@@ -117,11 +117,16 @@ class RunConfig:
         value = getattr(self, name)
         return value.get(task, getattr(DEFAULTS, name)) if isinstance(value, dict) else value
 
-    def _dropouts(self):
-        for name in ("hidden_dropout", "attention_dropout", "head_dropout"):
-            yield from ((name, rate) for rate in values_of(getattr(self, name)) if rate is not None)
+    def values(self, name):
+        """All values of a setting that may be one for each task."""
+        value = getattr(self, name)
+        return value.values() if isinstance(value, dict) else (value,)
 
-    def _task_lists(self):
+    def dropouts(self):
+        for name in ("hidden_dropout", "attention_dropout", "head_dropout"):
+            yield from ((name, rate) for rate in self.values(name) if rate is not None)
+
+    def task_lists(self):
         return ("tasks", self.tasks), ("score_on", self.score_on)
 
     @property
@@ -135,138 +140,14 @@ class RunConfig:
 
     def checked(self):
         """Itself, or a MinbertError that names the two settings that contradict each other."""
-        for what, tasks in self._task_lists():
+        for what, tasks in self.task_lists():
             for task in tasks:
                 if task not in tuple(TASKS):
                     raise MinbertError(f"{what}: there is no task called {task!r}; tasks are {', '.join(TASKS)}")
-        for wrong, why in (*self._out_of_range(), *self._contradictions()):
+        for wrong, why in (*out_of_range(self), *contradictions(self)):
             if wrong:
                 raise MinbertError(why)
         return self
-
-    def _out_of_range(self):
-        """(is it so?, what to say) for every setting that makes no sense by itself."""
-        return (
-            (not self.tasks, "tasks is empty: name at least one"),
-            *((len(set(tasks)) < len(tasks), f"{name}={tasks} names a task twice") for name, tasks in self._task_lists()),
-            (self.scale not in SCALES, f"scale={self.scale!r}: it is one of {', '.join(SCALES)}"),
-            (not 1 <= self.epochs <= 10_000, f"epochs={self.epochs}: at least one, at most 10,000"),
-            (not 0 <= self.seed < 2**32, f"seed={self.seed}: from 0 to {2**32 - 1:,}"),
-            (not 8 <= self.max_length <= 10_000, f"max_length={self.max_length}: at least 8, at most 10,000"),
-            (any(size < 1 for size in values_of(self.batch_size)), f"batch_size={self.batch_size}: at least 1"),
-            (not self.lr > 0, f"lr={self.lr}: above zero"),
-            *((not 0 <= rate < 1, f"{name}={rate}: from 0 to below 1") for name, rate in self._dropouts()),
-            *(
-                (any(weight < 0 for weight in values_of(getattr(self, name))), f"{name}={getattr(self, name)}: at least 0")
-                for name in ("task_weights", "smart", "bregman")
-            ),
-            (self.surgery not in ("none", "watch", "pcgrad"), f"surgery={self.surgery!r}: 'none', 'watch' or 'pcgrad'"),
-            (self.optimizer not in ("own", "torch"), f"optimizer={self.optimizer!r}: 'own' or 'torch'"),
-            (self.pair not in ("cross", "separate"), f"pair={self.pair!r}: 'cross' or 'separate'"),
-            (not 0 <= self.warmup <= 1, f"warmup={self.warmup}: a share of the steps, from 0 to 1"),
-            (self.clip < 0, f"clip={self.clip}: the largest norm of a gradient, or 0 for none"),
-            (self.unfreeze_per_epoch < 0, f"unfreeze_per_epoch={self.unfreeze_per_epoch}: a number of layers, or 0"),
-        )
-
-    def _contradictions(self):
-        """(is it so?, what to say) for every two settings of which one asks for what the other forbids, or makes it do nothing.
-
-        Options of a penalty whose weight is 0 may stay: a sweep over the weight begins there. So may limits of other tasks: one
-        command sweeps rows of several.
-        """
-        cosine = self.sts_output == "cosine"
-        pairs = [task for task in self.scored if TASKS[task].is_pair]
-        nothing_shared = self.own_layers == "all" and self.beside != "shared" and not (self.shared_pair and len(pairs) > 1)
-        changed = lambda names: ((name, value) for name in names if (value := getattr(self, name)) != getattr(DEFAULTS, name))
-        by_task = ((name, set(value)) for name in BY_TRAINED if isinstance(value := getattr(self, name), dict))
-        return (
-            (not set(self.tasks) <= set(self.scored), f"score_on={self.score_on} leaves out one of tasks={self.tasks}"),
-            (
-                cosine and self.pair != "separate" and "sts" in pairs,
-                "sts_output='cosine' needs one vector a sentence, pair='cross' gives one a pair: set pair='separate'",
-            ),
-            (
-                cosine and "sts" in self.tasks and not (self.train_encoder and self.unfreeze_per_epoch == 0),
-                "sts_output='cosine' has no head to learn, so the encoder must: train_encoder=True and unfreeze_per_epoch=0",
-            ),
-            (
-                self.optimizer == "torch" and not self.correct_bias,
-                "optimizer='torch' always corrects its bias, correct_bias=False asks it not to: choose one",
-            ),
-            (
-                self.surgery != "none" and self.sampling != "together",
-                f"surgery={self.surgery!r} needs all tasks in one step, sampling={self.sampling!r} gives one: set sampling='together'",
-            ),
-            (
-                self.surgery != "none" and len(self.tasks) == 1,
-                f"surgery={self.surgery!r} is between tasks, tasks={self.tasks} is one",
-            ),
-            (
-                self.surgery != "none" and nothing_shared,
-                f"surgery={self.surgery!r} is on what tasks share, own_layers='all' shares nothing: choose one",
-            ),
-            (
-                self.schedule == "slanted" and self.warmup == 0,
-                "schedule='slanted' is a rise and a fall, warmup=0.0 leaves no rise: choose one",
-            ),
-            (
-                self.unfreeze_per_epoch > 0 and self.head_lr == 0,
-                f"unfreeze_per_epoch={self.unfreeze_per_epoch} begins with the heads alone, head_lr=0.0 freezes them: choose one",
-            ),
-            *(
-                (
-                    not self.train_encoder,
-                    f"train_encoder=False freezes the encoder, {name}={value!r} is for one that learns: choose one",
-                )
-                for name, value in changed(OF_LEARNING_ENCODER)
-            ),
-            (
-                not self.train_encoder and self.head_lr == 0,
-                "train_encoder=False freezes the encoder, head_lr=0.0 the heads: nothing would learn",
-            ),
-            (
-                self.epoch_of is not None and self.epoch_of not in self.tasks,
-                f"epoch_of={self.epoch_of!r} is not among tasks={self.tasks}",
-            ),
-            (
-                self.epoch_of is not None and self.sampling in WHOLE,
-                f"epoch_of={self.epoch_of!r} sets the number of rounds, sampling={self.sampling!r} has none: choose one",
-            ),
-            (
-                self.sst_head == "routing" and "sst" not in self.tasks,
-                f"sst_head='routing' but sst is not among tasks={self.tasks}",
-            ),
-            *(
-                (
-                    self.sst_head == "routing" and self.scored == ("sst",),
-                    f"sst_head='routing' reads every word and has no layers of this kind, {name}={value!r} does nothing: choose one",
-                )
-                for name, value in changed(("pooling", "hidden_layers", "activation", "head_dropout"))
-            ),
-            *(
-                (
-                    cosine and self.scored == ("sts",),
-                    f"sts_output='cosine' has no head, {name}={value!r} does nothing: choose one",
-                )
-                for name, value in changed(("features", "shared_pair", "hidden_layers", "activation", "head_dropout"))
-            ),
-            *(
-                (not pairs, f"{name}={value!r} is for pairs, and none of tasks={self.scored} has any")
-                for name, value in changed(("order", "both_orders", "shared_pair"))
-            ),
-            *(
-                (
-                    not named <= set(self.scored),
-                    f"{name} names {', '.join(sorted(named - set(self.scored)))}, not among tasks={self.scored}",
-                )
-                for name, named in by_task
-            ),
-        )
-
-
-def values_of(setting):
-    """All values of a setting that may be one for each task."""
-    return setting.values() if isinstance(setting, dict) else (setting,)
 
 
 def _fit(name, value, default):
@@ -326,9 +207,6 @@ def _refuse(name, value, default):
 
 FREE = ("smart_options", "bregman_options", "pretrain")  # dictionaries of other names than the tasks'
 BY_TASK = ("features", "hidden_layers", "activation", "head_dropout", "batch_size", "task_weights", "smart", "bregman")
-BY_TRAINED = ("augment", "task_weights", "smart", "bregman")  # of those by task: what does nothing for a task that is not there
-OF_LEARNING_ENCODER = ("own_layers", "beside", "hidden_dropout", "layer_decay", "embedding_lr", "unfreeze_per_epoch", "surgery")
-WHOLE = ("shuffled", "proportional", "sqrt", "annealed")  # samplings whose epoch is as long as all data; see learn/sampling.py
 DEFAULTS = RunConfig()
 
 

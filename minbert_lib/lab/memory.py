@@ -14,7 +14,6 @@ from ..model.weights import read_config
 from ..text.tasks import SPLITS, TASKS
 from . import cost
 from .build import start_of
-from .config import values_of
 
 PROCESS = 900  # MB for Python, torch, and what torch keeps for its next step
 TEXT = 25  # bytes of memory for a byte of a data file, read and tokenised
@@ -49,4 +48,4 @@ def micro_batch(config, megabytes):
             f"{megabytes:,} MB are too few: {scale(config.scale).title} needs {fixed + each:,.0f} MB even with one "
             f"example of {config.max_length} tokens at a time; lower max_length or choose a smaller scale"
         )
-    return None if fits >= max(values_of(config.batch_size)) else fits
+    return None if fits >= max(config.values("batch_size")) else fits
