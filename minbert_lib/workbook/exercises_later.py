@@ -4,7 +4,8 @@ from .checks_ensemble import check_average, check_greedy, check_held_out
 from .checks_mlm import check_mask_tokens, check_mlm_loss
 from .checks_pairs import check_head, check_pair_features
 from .checks_sampling import check_epoch_plan
-from .checks_smart import check_ascent_step, check_smart_loss, check_symmetric_kl
+from .checks_smart import check_ascent_step, check_symmetric_kl
+from .checks_smart_loss import check_smart_loss
 from .checks_sweeps import check_paired_bootstrap
 from .checks_watch import check_what_moves
 from .exercise import Exercise

@@ -15,7 +15,7 @@ from ..config import THREE
 from ..systems import SYSTEMS, system
 from . import Missing, style
 from .tasks import largest, told_of
-from .vary import command, differing, family, of_task
+from .vary import command, dev_score, differing, family
 
 SHARING = {  # what S10 and S9 call it, by (own_layers, beside)
     "S10-multi": "one for all",
@@ -65,7 +65,7 @@ def sharing(scale=None):
         if mine := [run for run in rows[name] if run["config"]["epochs"] == epochs]:
             label = f"{SHARING[name]} ({epochs} epoch{'s' * (epochs > 1)})".replace("\n", " ")
             for axes, x in ((left, mine[0]["parameters"] / 1e6), (middle, minutes(mine))):
-                axes.plot([x] * len(mine), [of_task("mean")(run) for run in mine], mark, color=colours[name], label=label)
+                axes.plot([x] * len(mine), [dev_score("mean")(run) for run in mine], mark, color=colours[name], label=label)
     left.set(xlabel="parameters, millions", ylabel="mean of the three dev scores", title="Own runs: size")
     middle.set(xlabel="minutes of training (fastest run)", title="Own runs: time")
     printed = published.scores()
@@ -92,7 +92,7 @@ def strip(rows, labels, tasks, height=3.0, printed=True, scale="mini", note=""):
     table = table[table["split"] == "dev"]
     for axes, task in zip(panels, tasks):
         for y, (name, runs) in enumerate(rows.items()):
-            values = np.array([of_task(task)(run) for run in runs], dtype=float)
+            values = np.array([dev_score(task)(run) for run in runs], dtype=float)
             axes.plot(
                 values,
                 y + np.linspace(-0.12, 0.12, len(values)) * (len(values) > 1),

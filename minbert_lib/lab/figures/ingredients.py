@@ -19,7 +19,7 @@ from ..config import DEFAULTS, THREE
 from ..facts import facts
 from ..systems import system
 from . import Missing, style
-from .vary import command, data_note, of_task, rest, setting
+from .vary import command, data_note, dev_score, rest, setting
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _row(axes, y, lists, task):
         words = {"fontsize": 7, "color": style.GREY, "bbox": {"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none"}}
         axes.annotate("no pair yet", (0, y), (5, 0), textcoords="offset points", va="center", **words)
         return
-    score = of_task(task)
+    score = dev_score(task)
     difference = lambda pair: score(pair[0]) - score(pair[1])
     first, *others = lists
     axes.plot(

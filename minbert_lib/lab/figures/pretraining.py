@@ -14,7 +14,7 @@ from ..config import THREE
 from ..pretraining import DEFAULTS
 from ..systems import LR_FACTOR
 from . import Missing, style
-from .vary import command, data_note, either, family, of_task, rest, told
+from .vary import command, data_note, dev_score, either, family, rest, told
 
 LINES = (style.BLUE, style.ORANGE, style.GREEN, style.PURPLE, style.RED, style.SKY)
 
@@ -39,7 +39,7 @@ def against_steps(scale="mini"):
 
 def _lines(axes, runs, task):
     """A line for each text, rate and decay; a dot for each run."""
-    score = of_task(task)
+    score = dev_score(task)
     steps = {run["path"]: _settings(run)["steps"] for run in runs}
     start = [run for run in runs if not steps[run["path"]]]
     ways = {}

@@ -11,7 +11,7 @@ from .. import published, records
 from ..board import main_group
 from . import style
 from .sweeps import lines_of, new_figure, points
-from .vary import command, data_note, differing, either, family, of_report, of_task, panel, printed, rates, told
+from .vary import command, data_note, dev_score, differing, either, family, of_report, panel, printed, rates, told
 
 SMARTCS = ("M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M9-M7+M6", "M9-M7+M8", "M9-M6+M8", "M9-M7+M6+M8")
 SBRRT = ("B1", "B2", "B3", "B4")
@@ -30,7 +30,7 @@ def ladder(names, scores, report, source, title, scale="mini"):
         for place, name in enumerate(names):
             values = table.loc[table["run"] == name, score].dropna()
             axes.plot(values, [place - 0.12] * len(values), **style.PUBLISHED)
-            mine = [of_task(score)(run) for run in groups[name]]
+            mine = [dev_score(score)(run) for run in groups[name]]
             axes.plot(mine, [place + 0.16] * len(mine), "o", color=colour, alpha=0.6)
         axes.set_title(
             {"mean_norm": "mean, r as (r+1)/2", "mean": "mean, r as it is"}.get(score, style.TASK_NAME.get(score)),
@@ -72,7 +72,7 @@ def static(scale="mini"):
         printed(axes, places.values(), table[f"{task}_mean"], table[f"{task}_max"])
         runs, reason = either(lambda task=task: family("S9", ("beside",), scale, tasks=(task,)))
         if runs:
-            panel(axes, runs, "beside", of_task(task), style.TASK_COLOUR[task], place=places.get)
+            panel(axes, runs, "beside", dev_score(task), style.TASK_COLOUR[task], place=places.get)
         notes.append(told(runs, "S9", ("beside", "tasks"), scale) if runs else reason)
         axes.set_xticks(list(places.values()), ["fine-tuned", "with a static\none beside"])
         axes.set(xlim=(-0.4, 1.4), ylabel=style.TASK_NAME[task], title=task.upper())
@@ -150,7 +150,7 @@ def batch_sizes(scale="mini"):
     figure, panels = new_figure(4, height=3.0)
     for axes, score in zip(panels, ("sst", "qqp", "sts", "mean_norm")):
         printed(axes, range(len(table)), table[score])
-        x, y = [triples.index(of_run(run)) for run in runs or ()], [of_task(score)(run) for run in runs or ()]
+        x, y = [triples.index(of_run(run)) for run in runs or ()], [dev_score(score)(run) for run in runs or ()]
         axes.plot(x, y, "o", color=style.TASK_COLOUR.get(score, style.BLACK), alpha=0.6, label="own runs")
         axes.set_xticks(range(len(triples)), ["/".join(map(str, triple)) for triple in triples], rotation=70, fontsize=7)
         axes.set_xlim(-0.5, len(triples) - 0.5)

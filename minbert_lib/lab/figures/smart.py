@@ -17,7 +17,7 @@ from .. import effect, measured, price, published, records, toy
 from ..board import main_group
 from ..systems import FELT_SMART, SMART_FORMS
 from . import Missing, style
-from .vary import categories, command, data_note, either, family, of_task, panel, printed, said, told
+from .vary import categories, command, data_note, dev_score, either, family, panel, printed, said, told
 
 REACH = 2.2  # the toy's picture goes from -REACH to REACH
 UPDATES, RATE = 60, 0.06  # of the toy's training: few enough to run under a slider
@@ -133,7 +133,7 @@ def weight(scale="mini"):
     peaks = {float(line.quantity.split()[-1]): (float(line.low), float(line.high)) for line in peaks.itertuples()}
     place = categories(left, [run["config"]["smart"] for run in runs])
     categories(right, place)
-    panel(left, runs, "smart", of_task("sst"), place=place.get)
+    panel(left, runs, "smart", dev_score("sst"), place=place.get)
     low, high = said("S8", "good weight")
     shaded = [at for value, at in place.items() if low <= value <= high]
     if shaded:

@@ -12,7 +12,7 @@ from .. import published
 from ..systems import BASE_LR
 from . import style
 from .baseline import group
-from .vary import categories, command, either, family, of_report, of_task, panel, printed, said, told
+from .vary import categories, command, dev_score, either, family, of_report, panel, printed, said, told
 from .vary import rates as rates_of
 
 LINES = (style.ORANGE, style.BLUE, style.GREEN, style.PURPLE, style.RED)
@@ -31,7 +31,7 @@ def learning_rate_curves(scale="mini"):
     for colour, rate in zip(LINES, rates):
         mine = [run for run in runs if run["config"]["lr"] == rate]
         _curves(left, mine, colour, f"{rate:g}")
-        panel(right, mine, "lr", of_task("sst"), colour, None)
+        panel(right, mine, "lr", dev_score("sst"), colour, None)
     left.axvspan(*said("S1", "best epoch"), color="#EEEEEE", zorder=0)
     left.set(xlabel="epoch", ylabel="SST accuracy", title="Dev (solid) and train (dashed), by learning rate")
     left.xaxis.get_major_locator().set_params(integer=True)
@@ -88,7 +88,7 @@ def points(axes, name, field, task, scale, place=lambda value: value, **like):
     """Own runs of a row along one field, in a panel that has its published points; → the caption's line."""
     runs, reason = either(lambda: family(name, (field,), scale, **like))
     if runs:
-        panel(axes, runs, field, of_task(task), style.TASK_COLOUR.get(task, style.BLUE), place=place)
+        panel(axes, runs, field, dev_score(task), style.TASK_COLOUR.get(task, style.BLUE), place=place)
     axes.set_ylabel(style.TASK_NAME.get(task, "mean of the three scores"))
     axes.legend(fontsize=7.5)
     return told(runs, name, (field, *like), scale) if runs else reason
@@ -118,7 +118,7 @@ def hidden_dropout(scale="mini"):
     """S4, SerBERTus' Figure 3; its curves are an image, so only what its text says of them is drawn."""
     runs = family("S4", ("hidden_dropout",), scale)
     figure, axes = new_figure(height=3.0)
-    panel(axes, runs, "hidden_dropout", of_task("sst"))
+    panel(axes, runs, "hidden_dropout", dev_score("sst"))
     axes.axvspan(*said("S4", "best hidden dropout"), color="#E4E4E4", zorder=0, label="best in SerBERTus' text (BERT-base)")
     axes.set(xlabel="dropout inside the encoder", ylabel=style.TASK_NAME["sst"], title="Hidden dropout")
     axes.legend(fontsize=7.5)
@@ -135,7 +135,7 @@ def own_adamw(scale="mini"):
     printed(left, places.values(), table["sst_mean"], table["sst_max"])
     printed(right, places.values(), table["seconds_10_epochs"] / 10)
     if runs:
-        panel(left, runs, "optimizer", of_task("sst"), place=places.get)
+        panel(left, runs, "optimizer", dev_score("sst"), place=places.get)
         panel(right, runs, "optimizer", lambda run: run["seconds"] / run["config"]["epochs"], place=places.get)
     for axes in (left, right):
         axes.set_xticks(list(places.values()), ["own AdamW", "PyTorch's"])

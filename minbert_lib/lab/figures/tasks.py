@@ -14,7 +14,7 @@ from .. import conflict, cost, published, records
 from ..config import THREE
 from ..systems import LADDER, SYSTEMS, TITLES, system
 from . import Missing, style
-from .vary import command, data_note, family, of_task
+from .vary import command, data_note, dev_score, family
 
 EPOCHS = ("S12", "W-sqrt", "W-annealed", "E2", "B3", "M1")  # systems that call different things an epoch
 STEPS = ("features", "hidden_layers", "augment", "smart", "smart_options", "train_encoder", "lr")  # what P1–P6 turn
@@ -164,7 +164,7 @@ def siamese(scale=None):
     printed = printed[(printed["report"] == "Siamese") & (printed["split"] == "dev")].set_index("run")
     for axes, task in zip(figure.subplots(1, 3), THREE):
         means = [
-            dots(axes, x, chain[name], of_task(task), style.TASK_COLOUR[task]) if chain[name] else np.nan
+            dots(axes, x, chain[name], dev_score(task), style.TASK_COLOUR[task]) if chain[name] else np.nan
             for x, name in enumerate(LADDER)
         ]
         axes.plot(range(6), means, color=style.TASK_COLOUR[task], lw=0.9, alpha=0.6)
@@ -195,7 +195,7 @@ def siamese_alone(scale=None):
     (first, turned), scale = largest(find, scale)
     figure = Figure(figsize=(style.WIDE, 2.9), layout="constrained")
     for axes, task in zip(figure.subplots(1, 3, sharey=True), THREE):
-        score = of_task(task)
+        score = dev_score(task)
         before = {run["config"]["seed"]: score(run) for run in first}
         start = np.mean(list(before.values()))
         for y, runs in enumerate(turned.values()):

@@ -120,7 +120,7 @@ def printed(axes, x, y, top=None, label="published (BERT-base)"):
     axes.plot(x, y, **style.PUBLISHED, label=label)
 
 
-def of_task(task):
+def dev_score(task):
     return lambda run: run["scores"][task] if run["scores"].get(task) is not None else np.nan
 
 
