@@ -84,6 +84,17 @@ def test_fewer_switches_then_more_rows_then_nearer_numbers_then_more_seeds(tmp_p
     assert row_of(tmp_path, "S8").setting == 'limit={"sst": 64}'
 
 
+def test_a_run_whose_r_is_undefined_is_told_and_kept_out_of_the_mean(tmp_path):
+    """One answer for all pairs has no r; a mean over the other seeds alone would hide it."""
+    for seed, r in enumerate((0.1, 0.2, None)):
+        record = fake(system("E1", "mini", seed), tmp_path)
+        record["scores"]["sts"] = r
+        records.save(record, tmp_path)
+    row = row_of(tmp_path, "E1")
+    assert (row.sts, row.seeds) == (pytest.approx(0.15), 3)
+    assert row.setting == "r undefined in 1 of 3: one answer for all pairs"
+
+
 def test_a_row_that_is_a_view_shows_the_nearest_of_what_it_looks_at_and_says_whose(tmp_path):
     assert np.isnan(row_of(tmp_path, "M11").sst) and row_of(tmp_path, "M11").source == ""
     invented(tmp_path, "S10-2", both_orders=True)

@@ -56,7 +56,9 @@ def _of_runs(name, scale, known):
     group, _ = main_group(name, scale, mine or seen)
     source = group[0]["name"] if group else ""
     row = {"records": len(mine + seen), "source": source, "seeds": len(group)}
-    row["setting"] = main_group(source, scale, group)[1]  # beside the line of the one that was run
+    lost = sum(r["scores"].get("sts", 0) is None for r in group)
+    told = (main_group(source, scale, group)[1], lost and f"r undefined in {lost} of {len(group)}: one answer for all pairs")
+    row["setting"] = ", ".join(filter(None, told))  # beside the line of the one that was run
     for score in SCORES:
         values = [r["scores"][score] for r in group if r["scores"].get(score) is not None]
         row[score] = np.mean(values) if values else np.nan

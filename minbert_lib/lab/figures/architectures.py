@@ -114,7 +114,12 @@ def strip(rows, labels, tasks, height=3.0, printed=True, scale="mini", note=""):
     panels[-1].set(title="Cost", xlabel="minutes (fastest run)")
     panels[0].set_yticks(range(len(rows)), [labels[name] for name in rows])
     panels[0].set_ylim(len(rows) - 0.5, -0.5)
-    style.caption(figure, told_of(sum(rows.values(), [])) + note)
+    lost = [
+        f" {style.TASK_NAME[task]} is undefined in {missing} of {len(runs)} runs of “{labels[name]}”: all their answers are alike."
+        for task, (name, runs) in product(tasks, rows.items())
+        if (missing := sum(np.isnan(dev_score(task)(run)) for run in runs))
+    ]
+    style.caption(figure, told_of(sum(rows.values(), [])) + note + "".join(lost))
     return figure
 
 
