@@ -4,14 +4,13 @@ Notable choices: one drawing (`ladder`) for all tables: a line a system, a panel
 dots for own runs.
 """
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from .. import published, records
 from ..board import main_group
 from . import style
 from .sweeps import lines_of, new_figure, points
-from .vary import command, data_note, dev_score, differing, either, family, of_report, panel, printed, rates, told
+from .vary import command, data_note, dev_score, differing, either, family, of_report, panel, printed, rates, relative, told
 
 SMARTCS = ("M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M9-M7+M6", "M9-M7+M8", "M9-M6+M8", "M9-M7+M6+M8")
 SBRRT = ("B1", "B2", "B3", "B4")
@@ -109,17 +108,16 @@ def smartcs_times(scale="mini"):
     alike = [run for run in known if not first or all(run["config"][part] == first[0]["config"][part] for part in AN_EPOCH)]
     groups = {name: main_group(name, scale, [run for run in alike if run["name"] == name])[0] for name in names}
     epoch = lambda run: run["seconds"] / run["config"]["epochs"]
-    base = np.mean([epoch(run) for run in first]) if first else np.nan
     figure = Figure(figsize=(6.4, 3.0), layout="constrained")
     axes = figure.subplots()
     printed(axes, range(len(names)), table["time"] / table["time"].iloc[0], label="SMARTCS (BERT-base, GPU)")
     for place, name in enumerate(names):
-        mine = [epoch(run) / base for run in groups[name]]
+        mine = relative(groups[name], first, epoch)
         axes.plot([place - 0.15] * len(mine), mine, "o", color=style.BLUE, alpha=0.6, label=None if place else "own runs")
     axes.set_xticks(range(len(names)), [f"{name}" for name in names])
     axes.set(ylabel="time of an epoch / M1's", ylim=(0, 1.1 * axes.get_ylim()[1]), title="What SMART, Bregman and annealing cost")
     axes.legend(fontsize=7.5)
-    own = "Own runs: those with M1's rows and batches. " if first else ""
+    own = "Own runs: those with M1's rows and batches, each relative to M1 of its seed. " if first else ""
     style.caption(figure, f"{_about(groups, scale)}\n{own}Diamonds: SMARTCS' Figure 8.")
     return figure
 

@@ -17,7 +17,7 @@ from .. import effect, measured, price, published, records, toy
 from ..board import main_group
 from ..systems import FELT_SMART, SMART_FORMS
 from . import Missing, style
-from .vary import categories, command, data_note, dev_score, either, family, panel, printed, said, told
+from .vary import categories, command, data_note, dev_score, either, family, panel, printed, relative, said, told
 
 REACH = 2.2  # the toy's picture goes from -REACH to REACH
 UPDATES, RATE = 60, 0.06  # of the toy's training: few enough to run under a slider
@@ -260,13 +260,13 @@ def updates_a_second(scale="mini"):
     )
     figure = Figure(figsize=(style.WIDE, 3.2), layout="constrained")
     left, right = figure.subplots(1, 2)
-    base = np.mean([run["steps_per_second"] for run in groups["B1"]])
+    pace = lambda run: run["steps_per_second"]
     for place, name in enumerate(names):
-        mine = [run["steps_per_second"] for run in groups[name]]
+        mine = relative(groups[name], groups["B1"], pace)
         words = [run["tokens_per_second"] for run in groups[name]]
         left.plot(
             [place - 0.12] * len(mine),
-            np.divide(mine, base),
+            mine,
             "o",
             color=style.BLUE,
             alpha=0.7,
@@ -279,11 +279,10 @@ def updates_a_second(scale="mini"):
     for axes in (left, right):
         axes.set_xticks(range(len(names)), ["B1\nSST only", "B2\n+ SMART,\nBregman", "B3\nround robin", "B4\nall"], fontsize=8)
     left.legend(fontsize=7.5, loc="right", frameon=True)
-    about = f"{groups['B1'][0]['model']}, {groups['B1'][0]['device']}; runs: {', '.join(f'{name} {len(groups[name])}' for name in names)}."
-    style.caption(
-        figure,
-        about + data_note(groups["B4"]) + f"\nDiamonds: SBRRT's it/s; B1 has {table['time'].iloc[0]:g} there, {base:.2f} here.",
-    )
+    about = f"{groups['B1'][0]['model']}, {groups['B1'][0]['device']}; runs: {', '.join(f'{name} {len(groups[name])}' for name in names)}"
+    about += ", each relative to B1 of its seed." + data_note(groups["B4"])
+    there, here = table["time"].iloc[0], np.mean([pace(run) for run in groups["B1"]])
+    style.caption(figure, f"{about}\nDiamonds: SBRRT's it/s; B1 has {there:g} there, {here:.2f} here.")
     return figure
 
 

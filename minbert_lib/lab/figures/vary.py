@@ -124,6 +124,12 @@ def dev_score(task):
     return lambda run: run["scores"][task] if run["scores"].get(task) is not None else np.nan
 
 
+def relative(runs, base, measure):
+    """`measure` of each run over that of `base` with the same seed: they ran side by side, on a machine as busy."""
+    first = {run["config"]["seed"]: measure(run) for run in base}
+    return [measure(run) / first.get(run["config"]["seed"], np.mean(list(first.values()))) for run in runs if first]
+
+
 def categories(axes, values, named=lambda value: f"{value:g}"):
     """Values as equally spaced places on the x axis; → {value: place}."""
     values = sorted(set(values))
