@@ -320,7 +320,7 @@ figures.draw("10_5_ingredients")
 # (−.012 to −.004), +.009 on QQP (−.001 to +.018). Of this too a second epoch gives the shared encoder more (SST .388 → .465, notebook 09). SMART with noise that can be felt, weight 1, moves three seeds by −.001, −.002 and +.009: a mean of a
 # fifth of a point, an interval of a point to either side, and other settings (grey) go from six and a half points lost, where it is heavy, to nearly five gained, where the rate is too high without it (M5, notebook 08). (Its dots on QQP and STS are P5's, whose
 # SMART is on SST alone and whose encoder is frozen: nothing could reach them.) Further pre-training on a task's own text is a lesson in choosing what to compare with. Beside M1, whose rate is
-# too high, it gives QQP +.031 and STS +.041 (M7, one seed); with a rate that suits, trained on one task, it takes two points from QQP and one to three from STS (grey, one seed each), and from SST a
+# too high, it gives QQP +.016 to +.070 and STS +.022 to +.096 (M7, three seeds), and keeps each seed from falling asleep (notebook 08); with a rate that suits, trained on one task, it takes two points from QQP and one to three from STS (grey, one seed each), and from SST a
 # point (three seeds; not proved: −.025 to +.003). Critics' text, slower lower layers and other tasks first stay within a point of 0, and
 # so do both orders averaged (SST has no second sentence: exactly 0). Where "no pair yet" stands nothing has been shown, whatever the score of a system that
 # has the ingredient. Your own pairs count at once, also at tiny scale: `figures.draw("10_5_ingredients", scale="tiny")`.
