@@ -76,6 +76,8 @@ def test_the_curve_of_further_members_agrees_with_greedy_and_ends_with_all(recor
 def test_the_picker_scores_the_team_and_every_change_of_it(recorded):
     pool = ensembles.few(ensembles.pools("mini", ("sst",))["sst"], 8)
     assert len(pool.runs) == 8 and len(set(ensembles.labels(pool.runs))) == 8
+    names = {run["name"] for run in members.pool("sst", records.load_all(scale="mini")).runs}
+    assert len({run["name"] for run in pool.runs}) == min(8, len(names))  # of each system its best run, and only then its others
     alone = [pool.score([i]) for i in range(8)]
     assert alone == sorted(alone, reverse=True)  # from the best to the worst
     picker = ensembles.Picker(pool)

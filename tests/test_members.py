@@ -55,6 +55,8 @@ def test_a_pool_lines_up_the_runs_of_one_file(invented):
         {**r, "data": {"dev/sst": {**r["data"]["dev/sst"], "sha256": "another"}}} if r["name"] == "S10-2" else r for r in invented
     ]
     assert len(members.pool("sst", odd).runs) == 4
+    alike = [{**r, "scores": {**r["scores"], "sts": None}} if r["name"] == "S10-2" else r for r in invented]
+    assert [run["name"] for run in members.pool("sts", alike).runs] == ["S10-multi"]  # without an r nothing can be chosen by it
     assert members.pool("cfimdb", invented) is None
     with pytest.raises(MinbertError, match="none of these runs has stored dev predictions"):
         members.choose(invented, ("cfimdb",))

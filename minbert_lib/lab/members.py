@@ -97,11 +97,12 @@ def pool(task, known, least=LEAST):
     """The runs of `known` that were scored on the same dev rows of `task` (the most rows, then the most runs); None where there is none.
 
     Runs that learned from fewer than `least` of the rows that another one had are no candidates: an experiment's small runs would crowd the field.
+    Nor are those whose score does not exist: one answer for all pairs has no r, and in a team it changes nothing.
     """
     groups = {}
     for run in known:
         about = run.get("data", {}).get(f"dev/{task}")
-        if about and records.has_predictions(run):
+        if about and run["scores"][task] is not None and records.has_predictions(run):
             groups.setdefault((about["rows"], about["sha256"]), []).append(run)
     if not groups:
         return None

@@ -5,6 +5,8 @@ on. All of it comes from stored predictions: no model is run. Own and published 
 where their shapes tell them apart.
 """
 
+from collections import Counter
+
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -142,6 +144,7 @@ class Picker:
             left.axvline(now, color=style.BLACK, lw=1)
         left.set_yticks(rows, self.names, fontsize=7.5)
         left.invert_yaxis()
+        left.locator_params(axis="x", nbins=5)
         left.set_xlabel(style.TASK_NAME[self.pool.task])
         left.set_title("dot: by itself · bar: the team with this one added or out", fontsize=8.5)
         self._way(right)
@@ -193,9 +196,14 @@ def only(pool, keep):
 
 
 def few(pool, size=14):
-    """At most `size` of a pool's candidates, spread evenly from its best to its worst."""
-    order = sorted(range(len(pool.runs)), key=lambda i: -pool.score([i]))
-    return only(pool, [order[i] for i in np.unique(np.linspace(0, len(order) - 1, min(size, len(order))).round().astype(int))])
+    """At most `size` of a pool's candidates, from the best down: of each system its best run, and only then its others."""
+    from_best = sorted(range(len(pool.runs)), key=lambda i: -pool.score([i]))
+    before, seen = {}, Counter()  # how many better runs its own system has
+    for i in from_best:
+        before[i] = seen[pool.runs[i]["name"]]
+        seen[pool.runs[i]["name"]] += 1
+    kept = sorted(from_best, key=before.get)[:size]
+    return only(pool, [i for i in from_best if i in kept])
 
 
 def score_and_cost(scale=None):
