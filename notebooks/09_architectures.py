@@ -278,7 +278,7 @@ figures.draw("09_4_heads")
 # random numbers in dropout can tell the two apart: SST .443 and .458, QQP .639 and .636, and STS collapses in both (three seeds each). So much do three equal seeds differ from three.
 #
 # Then EKJ replaced the SST head by routing (E7): every word votes for output vectors, and gives more of itself to the outputs that predict it well. It stayed near chance, and
-# the report could not say why. With MiniLM it does not fail: .437, .457 and .439 on SST, with SMART on all tasks, beside E2's .447, .462 and .466. (Its STS is E2's, and as lost.)
+# the report could not say why. With MiniLM it does not fail: .437, .457 and .439 on SST, with SMART on all tasks, beside E2's .447, .462 and .466. (Its STS is as lost as E2's: .30, −.61 and .43.)
 #
 # **Why did routing fail?** Two suspects. The head may be unable to learn the task. Or it learns too slowly: it is a deep network with fresh weights (three
 # routings, two iterations each) and got the rate of 1e-5 that suits a *trained* encoder. Both can be tried with one switch, `head_lr`, a factor on the rate

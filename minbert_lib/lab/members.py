@@ -102,7 +102,7 @@ def pool(task, known, least=LEAST):
     groups = {}
     for run in known:
         about = run.get("data", {}).get(f"dev/{task}")
-        if about and run["scores"][task] is not None and records.has_predictions(run):
+        if about and run["scores"].get(task) is not None and records.has_predictions(run):
             groups.setdefault((about["rows"], about["sha256"]), []).append(run)
     if not groups:
         return None
