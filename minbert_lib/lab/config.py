@@ -122,13 +122,6 @@ class RunConfig:
         value = getattr(self, name)
         return value.values() if isinstance(value, dict) else (value,)
 
-    def dropouts(self):
-        for name in ("hidden_dropout", "attention_dropout", "head_dropout"):
-            yield from ((name, rate) for rate in self.values(name) if rate is not None)
-
-    def task_lists(self):
-        return ("tasks", self.tasks), ("score_on", self.score_on)
-
     @property
     def scored(self):
         return self.score_on or self.tasks
@@ -140,8 +133,8 @@ class RunConfig:
 
     def checked(self):
         """Itself, or a MinbertError that names the two settings that contradict each other."""
-        for what, tasks in self.task_lists():
-            for task in tasks:
+        for what in ("tasks", "score_on"):
+            for task in getattr(self, what):
                 if task not in tuple(TASKS):
                     raise MinbertError(f"{what}: there is no task called {task!r}; tasks are {', '.join(TASKS)}")
         for wrong, why in (*out_of_range(self), *contradictions(self)):

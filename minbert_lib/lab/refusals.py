@@ -15,14 +15,22 @@ def out_of_range(config):
     """(is it so?, what to say) for every setting that makes no sense by itself."""
     return (
         (not config.tasks, "tasks is empty: name at least one"),
-        *((len(set(tasks)) < len(tasks), f"{name}={tasks} names a task twice") for name, tasks in config.task_lists()),
+        *(
+            (len(set(tasks)) < len(tasks), f"{name}={tasks} names a task twice")
+            for name, tasks in (("tasks", config.tasks), ("score_on", config.score_on))
+        ),
         (config.scale not in SCALES, f"scale={config.scale!r}: it is one of {', '.join(SCALES)}"),
         (not 1 <= config.epochs <= 10_000, f"epochs={config.epochs}: at least one, at most 10,000"),
         (not 0 <= config.seed < 2**32, f"seed={config.seed}: from 0 to {2**32 - 1:,}"),
         (not 8 <= config.max_length <= 10_000, f"max_length={config.max_length}: at least 8, at most 10,000"),
         (any(size < 1 for size in config.values("batch_size")), f"batch_size={config.batch_size}: at least 1"),
         (not config.lr > 0, f"lr={config.lr}: above zero"),
-        *((not 0 <= rate < 1, f"{name}={rate}: from 0 to below 1") for name, rate in config.dropouts()),
+        *(
+            (not 0 <= rate < 1, f"{name}={rate}: from 0 to below 1")
+            for name in ("hidden_dropout", "attention_dropout", "head_dropout")
+            for rate in config.values(name)
+            if rate is not None
+        ),
         *(
             (any(weight < 0 for weight in config.values(name)), f"{name}={getattr(config, name)}: at least 0")
             for name in ("task_weights", "smart", "bregman")
