@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from fake_runs import facts, fake
+from matplotlib.figure import Figure
 
 from minbert_lib import cli
 from minbert_lib.errors import MinbertError
@@ -210,6 +211,16 @@ def test_a_dot_is_of_one_setting(without_records, tmp_path):
     assert "2 own layers (3 epochs)" in text and "2 own layers (9 epochs)" in text
     fake(system("M4", "mini", limit={"qqp": 10}), tmp_path / "runs")
     assert "seeds: M1 1, M2 1, M3 1. " in (text := words(figures.draw("08_13_smartcs_times"))) and "not recorded yet: M4" in text
+
+
+def test_a_run_without_r_is_a_cross_at_the_foot_of_its_panel():
+    runs = [{"config": {"lr": lr}, "scores": {"sts": score}} for lr, score in ((1e-5, 0.8), (1e-5, 0.7), (1e-4, None))]
+    axes = Figure().subplots()
+    vary.panel(axes, runs[:2], "lr", vary.dev_score("sts"))
+    assert "no r" not in str(axes.get_legend_handles_labels())
+    vary.panel(axes, runs, "lr", vary.dev_score("sts"))
+    (cross,) = (line for line in axes.lines if "no r" in line.get_label())
+    assert list(cross.get_xdata()) == [1e-4]
 
 
 def test_rates_of_a_sweep_follow_the_scale():

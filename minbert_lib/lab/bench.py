@@ -15,7 +15,9 @@ Notable choices
 import itertools
 import json
 import random
+import signal
 import statistics
+from contextlib import suppress
 from functools import partial
 from multiprocessing import get_context
 
@@ -33,10 +35,9 @@ from ..model.mlm import MaskedLM, mlm_loss
 from . import rivals
 from .run import device_name
 from .turns import Turns, standing, take_turns
-from .ways import LR, OWN, Ground, Own, Their, check_losses, masked, subset, training
+from .ways import LR, OWN, SMART, Ground, Own, Their, check_losses, masked, subset, training
 
 LESS = "ratio_to_own_step"  # the one ratio that should be small
-SMART = dict(eps=0.05, sigma=0.05, step_size=0.05, steps=1)  # large enough for bfloat16 to see
 
 
 def bench(quick=False, as_json=False, threads=None, only=()):
@@ -63,11 +64,13 @@ def bench(quick=False, as_json=False, threads=None, only=()):
 
 def _rivals(other, *how):
     turns = Turns(other, rivals=True)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the other process, and ends this one with it
     try:
         for _ in _measured(turns, *how):
             pass  # the other process has the same rows
-    except Exception as error:  # told where it is read
-        turns.other.send(error)
+    except Exception as error:
+        with suppress(BrokenPipeError):  # nobody is left to be told
+            turns.other.send(error)
 
 
 def _parts(quick, only):

@@ -28,7 +28,7 @@ from ..model.attention import MultiHeadAttention
 from ..model.multitask import MultitaskModel
 from ..text.batching import Batch
 from . import cost, rivals
-from .ways import OWN, Ground, Own, Their
+from .ways import OWN, SMART, Ground, Own, Their
 
 SAVINGS = (
     ("plain", "as a first implementation has it"),
@@ -165,7 +165,7 @@ def synthetic(name, length, batch, layers, tasks=1, K=0, members=1, precision="f
         def __init__(self, task):
             self.next = lambda: Batch(task, *shared, labels[task], torch.arange(batch), "none" if task == "sst" else "cross")
 
-    smart = SmartRegularizer(model, eps=1e-2, sigma=1e-2, step_size=1e-2, steps=K) if K else None
+    smart = SmartRegularizer(model, **(SMART | {"steps": K})) if K else None
     data = {task: range(batch) for task in names}
     optimizer = AdamW(model.parameters(), fused=True, **OWN)
     settings = dict(sampling="together", schedule="constant", smart=smart, precision=precision)

@@ -19,7 +19,8 @@ def scaled_dot_product_attention(q, k, v, mask=None, dropout=0.0):
     scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))  # (…, Lq, Lk)
     if mask is not None:
         scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
-    weights = scores.softmax(dim=-1)
+    wide = torch.promote_types(scores.dtype, torch.float32)  # of 16 bits alone a CPU's softmax takes up to four times as long
+    weights = scores.softmax(dim=-1, dtype=wide).to(scores.dtype)
     return (drop(weights, dropout) if dropout else weights) @ v  # (…, Lq, dv)
 
 

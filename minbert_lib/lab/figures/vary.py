@@ -104,12 +104,15 @@ def differing(groups):
 
 
 def panel(axes, runs, field, score, colour=style.BLUE, label="own runs", place=lambda value: value):
-    """Every run a dot over its value, the mean over seeds a line. `place` brings a value to x; `score` a run to y."""
+    """Every run a dot over its value, the mean over seeds a line; a cross below where a score is undefined. `place` brings a value to x."""
     x = np.array([place(run["config"][field]) for run in runs], dtype=float)
     y = np.array([score(run) for run in runs], dtype=float)
     at = np.unique(x)
     axes.plot(at, [y[x == value].mean() for value in at], color=colour, label=label)
     axes.plot(x, y, "o", color=colour, alpha=0.6)
+    if (gone := np.isnan(y)).any():
+        low = axes.get_xaxis_transform()
+        axes.plot(x[gone], np.full(gone.sum(), 0.04), "x", color=colour, transform=low, label="no r: one answer for all pairs")
 
 
 def printed(axes, x, y, top=None, label="published (BERT-base)"):
