@@ -233,7 +233,8 @@ draw_waterfall() if waterfall.read("waterfall") else None
 # %% [markdown]
 # ![A bar for each way, from the plain one to bfloat16, and what each change saved.](../figures/12_1_waterfall.png)
 #
-# Two bars gain nothing here: *our modules* is the same work in another house, and *fused attention* moves by less than runs of this table do on sentences this short.
+# Two bars gain nothing here: *our modules* is the same work in another house, and *fused attention*, on sentences this short, moves the time by less than
+# one measurement differs from the next.
 #
 # What was tried and is *not* in the list, because it gained nothing here: one product for Q, K and V (the three are large enough by themselves),
 # packing sentences end to end (sorted pools leave two to four words in a hundred as padding), casting the input of the three products once,
