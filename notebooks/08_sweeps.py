@@ -346,8 +346,8 @@ figures.draw("08_6_weight_decay")
 # ![Weight decay against the SST score and against the mean of three tasks.](../figures/08_6_weight_decay.png)
 #  With MiniLM 0, 1e-5 and 1e-4 give the same predictions, to the last bit. A step multiplies a weight by 1 − rate × decay, here 1 − 5e-5 × 1e-4 = 1 − 5e-9, and in
 # float32 that number is 1: below about 3e-8 there is nothing that could be taken off. From 1e-3 on something happens, if little: .457 for the three, .456 at 1e-3 and at 1e-2, three seeds each. Did the
-# report's 1e-5, at a rate of 1e-5, do anything? On three tasks (one epoch, 3,000 pairs of QQP) the means run .658, .657, .657, .657, .658 from none to 1e-2, and a seed's five
-# points lie within a thousandth of each other, where the seeds themselves lie .642 to .671. (There 1e-5 and 1e-4 agree to the last bit again; the runs without were made before
+# report's 1e-5, at a rate of 1e-5, do anything? On three tasks (one epoch, 3,000 pairs of QQP) the means run .658, .657, .657, .657, .658 from none to 1e-2, and the five
+# points of a seed lie within about a thousandth, where the seeds themselves have .642 to .671. (There 1e-5 and 1e-4 agree to the last bit again; the runs without were made before
 # the softmax of notebook 12 changed a rounding.)
 #
 # **S7, another rate for one part**: embeddings stopped or slowed, lower layers slowed by .95 or .9 a layer, the head faster. *Fixed*: the rate of all else.
