@@ -32,9 +32,7 @@ LR = 2e-5
 EPS = 1e-8  # PyTorch's default
 OWN = dict(lr=LR, eps=EPS * 0.001**0.5)  # ours has eps outside the bias correction
 ROWS = 20_000  # of QQP: enough
-SMART = dict(
-    eps=0.05, sigma=0.05, step_size=0.05, steps=1
-)  # large enough for bfloat16 to see: smaller ones are computed in float32
+SMART = dict(eps=0.05, sigma=0.05, step_size=0.05, steps=1)  # bfloat16 sees it; less is computed in float32
 
 
 class Ground:
