@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from minbert_lib.errors import MinbertError
 from minbert_lib.home import scale
 from minbert_lib.lab import epochs, memory, records, rivals, waterfall, ways
 from minbert_lib.lab.config import RunConfig
+from minbert_lib.lab.run import device_name
 from minbert_lib.lab.turns import Turns, take_turns
 from minbert_lib.learn.metrics import task_loss
 from minbert_lib.model import BertConfig, BertModel, fast
@@ -262,3 +264,12 @@ def test_starting_up_is_quick():
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env).stdout.split()
     heavy = {"transformers", "pandas", "scipy", "matplotlib", "tokenizers", "huggingface_hub", "IPython", "ipywidgets"}
     assert not heavy & set(loaded)
+
+
+def test_what_the_library_asks_of_a_gpu_exists(monkeypatch):
+    """No test machine need have one: a misspelt name would be met at the end of a run on Colab."""
+    root = Path(fast.__file__).parents[1]
+    asked = {name for path in root.rglob("*.py") for name in re.findall(r"torch\.cuda\.(\w+)", path.read_text(encoding="utf-8"))}
+    assert len(asked) > 3 and not [name for name in asked if not hasattr(torch.cuda, name)]
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda *_: "Tesla T4")
+    assert device_name("cuda") == "Tesla T4"

@@ -288,7 +288,7 @@ def _peak_memory(device):
 
 def device_name(device):
     if device == "cuda":
-        return torch.cuda.getdevice_name()
+        return torch.cuda.get_device_name()
     return f"{_cpu_name()}, {torch.get_num_threads()} threads"
 
 
