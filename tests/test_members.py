@@ -302,7 +302,10 @@ def test_epochs_of_one_run_are_kept_and_averaged(finished, tmp_path, capsys):
     last = [str(tmp_path / f"run/epoch-{number}") for number in (2, 3)]
     assert cli.main(["ensemble", *last, "--average", str(tmp_path / "mean")]) == 0
     mean = predict.Trained(tmp_path / "mean")
-    assert mean.record["seconds"] == pytest.approx(again["epochs"][-1]["seconds"], abs=1e-4) and "(epoch 2)" in mean.record["notes"][0]
+    assert (
+        mean.record["seconds"] == pytest.approx(again["epochs"][-1]["seconds"], abs=1e-4)
+        and "(epoch 2)" in mean.record["notes"][0]
+    )
     for name, tensor in mean.model.state_dict().items():
         if tensor.is_floating_point():
             assert torch.allclose(tensor, (kept[1].model.state_dict()[name] + kept[2].model.state_dict()[name]) / 2, atol=1e-6)
