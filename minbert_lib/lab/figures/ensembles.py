@@ -57,17 +57,22 @@ def more_members(scale=None):
         axes.plot(k, usual, color=style.ORANGE, label="greedy, scored where it was chosen")
         axes.plot(k, honest, color=style.BLUE, label="greedy, scored where it was not")
         axes.plot(k, at_random(pool), color=style.GREY, ls="--", label="drawn at random, mean of 20 draws")
-        axes.plot(
-            [1] * len(k), [pool.score([i]) for i in range(len(k))], "o", color=style.BLACK, alpha=0.25, label="each by itself"
-        )
+        own = np.sort([pool.score([i]) for i in range(len(k))])
+        axes.plot([1] * len(k), own, "o", color=style.BLACK, alpha=0.25, label="each by itself")
+        low, high = own[len(own) // 4], max(usual)  # a collapsed run would leave the lines no room
+        axes.set_ylim(low - 0.07 * (high - low), high + 0.07 * (high - low))
         axes.axvline(stop, color=style.ORANGE, lw=0.9, ls=":")
         axes.annotate(
             "greedy\nstops", (stop, axes.get_ylim()[0]), (3, 3), textcoords="offset points", fontsize=7.5, color="#8a5f00"
         )
-        axes.set(xlabel="members averaged", ylabel=style.TASK_NAME[task])
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set(xlabel="members averaged", ylabel=style.TASK_NAME[task], xscale="log")
+        ticks = [many for many in (1, 2, 3, 10, 30, 100, 300, 1000) if many <= len(k) and (many != 2 or len(k) < 10)]
+        axes.set_xticks(ticks, ticks)
+        axes.set_xticks([], minor=True)
     figure.legend(*panels[0].get_legend_handles_labels(), fontsize=7.5, loc="outside upper left", ncols=2)
-    style.caption(figure, f"{_told(found)} Cross-validated on 5 folds of dev. One line a task with {LEAST} candidates or more.")
+    style.caption(
+        figure, f"{_told(found)} Cross-validated on 5 folds of dev. Of many members the weakest quarter lies below the picture."
+    )
     return figure
 
 
