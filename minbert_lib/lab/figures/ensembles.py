@@ -247,7 +247,7 @@ def score_and_cost(scale=None):
         right.legend(fontsize=7, title="own (models)", title_fontsize=7)
     note = "Diamonds: the five reports (BERT-base), means recomputed; SerBERTus' Table 7 with its own sizes, the others' by arithmetic; EKJ on test."
     style.caption(figure, f"{told}\n{note}")
-    style.name_points(left, *zip(*points))
+    style.name_points(left, *zip(*points), radius=4)
     return figure
 
 

@@ -79,16 +79,19 @@ def band(axes, x, runs, colour, label=None, **kwargs):
     return axes.plot(x, np.nanmean(runs, axis=0), color=colour, label=label, marker="o", **kwargs)
 
 
-def name_points(axes, names, x, y, size=6.8):
+def name_points(axes, names, x, y, size=6.8, radius=3):
     """Write each point's name at the first place beside it where neither a point nor another name stands."""
+    from matplotlib.textpath import TextPath
+
     axes.figure.draw_without_rendering()  # from here on it is known where on the page a point is
     points = axes.transData.transform(list(zip(x, y))) * 72 / axes.figure.dpi
-    taken = [(across - 3, up - 3, across + 3, up + 3) for across, up in points]
+    taken = [(across - radius, up - radius, across + radius, up + radius) for across, up in points]
     first, last = (edge * 72 / axes.figure.dpi for edge in (axes.bbox.x0, axes.bbox.x1))
-    for name, place, (across, up) in sorted(zip(names, zip(x, y), points), key=lambda one: -one[2][1]):
-        wide = 0.58 * size * len(name)
+    named = [one for one in zip(names, zip(x, y), points) if one[0]]
+    for name, place, (across, up) in sorted(named, key=lambda one: -one[2][1]):
+        wide = TextPath((0, 0), name, size).get_extents().width
         for right, rise in ((True, 3), (False, 3), (True, -3 - size), (False, -3 - size), (True, -4 - 2 * size)):
-            left, low = across + 4 if right else across - 4 - wide, up + rise
+            left, low = across + radius + 1 if right else across - radius - 1 - wide, up + rise
             box = (left, low, left + wide, low + size)
             if (
                 first < left
@@ -98,7 +101,9 @@ def name_points(axes, names, x, y, size=6.8):
                 break
         taken.append(box)
         side = {"ha": "left" if right else "right", "va": "bottom"}
-        axes.annotate(name, place, (4 if right else -4, rise - 1), textcoords="offset points", fontsize=size, **side)
+        axes.annotate(
+            name, place, (radius + 1 if right else -radius - 1, rise - 1), textcoords="offset points", fontsize=size, **side
+        )
 
 
 def plain_log(axis, steps=(1,)):
