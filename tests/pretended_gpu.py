@@ -69,9 +69,8 @@ def wear(library, bfloat16=True):
             self.held = held
             return self
 
-        def __tensor_flatten__(
-            self,
-        ):  # with this pair a model's parameters move by exchange, as a real GPU's do: they stay who they are
+        # with the next two a model's parameters stay the objects that they were when they move, as on a real GPU
+        def __tensor_flatten__(self):
             return ["held"], None
 
         @staticmethod
@@ -89,12 +88,14 @@ def wear(library, bfloat16=True):
         if ours and name not in ("_to_copy", "copy_") and any(one.dim() for one in tensors if not isinstance(one, OnGpu)):
             raise RuntimeError(f"{name}: expected all tensors to be on the same device, but found cuda:0 and cpu")
         result = function(*tree_map(bare, args), **tree_map(bare, kwargs))
-        stays = bool(ours) if asked is None else torch.device(asked).type == "cuda"
-        if not stays:
-            return result
-        return tree_map(
-            lambda one: ours[id(one)] if id(one) in ours else OnGpu(one) if isinstance(one, torch.Tensor) else one, result
-        )
+        there = bool(ours) if asked is None else torch.device(asked).type == "cuda"
+
+        def dressed(one):
+            if not there or not isinstance(one, torch.Tensor):
+                return one
+            return ours[id(one)] if id(one) in ours else OnGpu(one)  # what was changed in place is still itself
+
+        return tree_map(dressed, result)
 
     def bare(one):
         if isinstance(one, OnGpu):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from minbert_lib import cli
 from minbert_lib.lab.run import run
 from minbert_lib.lab.systems import system
+from minbert_lib.workbook import notebooks
 
 FEW = {"epochs": 1, "limit": {"sst": 64, "qqp": 32, "sts": 32}, "dev_limit": {"sst": 64, "qqp": 64, "sts": 64}}
 EXACT = {**FEW, "precision": "float32", "hidden_dropout": 0.0, "head_dropout": 0.0}
@@ -129,3 +131,25 @@ print(cli.main(["predict", {str(tmp_path / "again")!r}, "--out", {str(tmp_path /
     here = (tmp_path / "here/sst-dev-output.csv").read_text(encoding="utf-8")
     answers, ours = again.splitlines(), here.splitlines()
     assert len(answers) == len(ours) and sum(a != b for a, b in zip(answers, ours)) < 0.05 * len(ours)  # bfloat16 rounds apart
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("script", notebooks.scripts(), ids=lambda path: path.stem)
+def test_notebooks_run_on_a_gpu(script, library, tmp_path, monkeypatch, request):
+    """At tiny scale, with what IPython runs before the first cell putting on the disguise."""
+    if not request.config.getoption("--all-notebooks"):
+        pytest.skip("long: asked for with --all-notebooks")
+    startup, copy = tmp_path / "ipython/profile_default/startup", tmp_path / "notebooks" / f"{script.stem}.ipynb"
+    startup.mkdir(parents=True)
+    copy.parent.mkdir()
+    shutil.copy(script.with_suffix(".ipynb"), copy)
+    if library is not None:
+        tests = str(Path(__file__).parent)
+        wear = f"import sys\nsys.path.insert(0, {tests!r})\nimport pretended_gpu\npretended_gpu.wear({library!r})\n"
+        (startup / "00.py").write_text(wear, encoding="utf-8")
+    monkeypatch.setenv("MINBERT_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    *_, problem = notebooks.execute(copy, timeout=1800)
+    assert problem is None, problem
+    devices = {json.loads(record.read_text())["device"] for record in (tmp_path / "home/runs/tiny").glob("*.json")}
+    assert devices <= {torch.cuda.get_device_name() if library is None else "Pretended GPU"}  # none where nothing is trained
