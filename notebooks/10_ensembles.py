@@ -216,7 +216,7 @@ figures.draw("10_1_more_members")
 #
 # The stop itself is a rule of thumb. If the best member is best by luck, it may find no partner that helps, and the greedy way ends with a team of one, where
 # four others would have been better: look past the stop before you believe it. Here it stops after three, of which the first is a run of .504 whose settings
-# gave .489 and .478 with two other seeds; and where the orange line stops gaining the blue one has not begun: .489 at the stop, .505 with a dozen. On STS it takes in three runs whose own $r$ is .10, −.41 and −.61, all of them collapsed (notebook 09): their answers
+# gave .489 and .478 with two other seeds; and where the orange line stops gaining the blue one has not begun: .489 at the stop, .50 with a dozen. On STS it takes in three runs whose own $r$ is .10, −.41 and −.61, all of them collapsed (notebook 09): their answers
 # hardly differ, so that a team hardly feels them, and a hair upwards is no fall.
 #
 # **Members of different builds.** Three of our runs learned all pairs of QQP. S10-multi (.875) and S10-2 (.872) read both questions as one text, `siamese-qqp` (.872) each by
@@ -280,7 +280,7 @@ figures.draw("10_3_optimism")
 # %% [markdown]
 # ![Greedy score where it was chosen and where it was not, against the number of candidates](../figures/10_3_optimism.png)
 #
-# The gap is what the choice says too much: a point from a dozen candidates on, as large as many a gain that the reports tell of. (More recorded runs make the
+# The gap is what the choice says too much: a point and more from a dozen candidates on, as large as many a gain that the reports tell of. (More recorded runs make the
 # picture longer: it is drawn from whatever is there.) Note that the honest line rises too: choosing from more *is* better, only not by as much as it says.
 # (The right end is one dot, with a point of chance in it: with thirty-three runs fewer its gap was three and a half.) The "best single" is flattered in the
 # same way, being the best of several; and so is the "best epoch" of each run. SerBERTus' own Table 7 shows it: the big ensemble has .7908 on dev, above the best model of each task (.7826); on test it has .7861, and the best models .7845. Of a gain
