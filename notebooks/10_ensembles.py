@@ -304,7 +304,7 @@ figures.draw("10_4_score_and_cost")
 #
 # Per parameter the small models do well: three MiniLMs, the best for each task, have .754 with 68 million parameters, where SMARTCS' best, a BERT-base, has .750 with 110. (Both were chosen on dev.) (MiniLM saw Quora pairs in its own first training, which helps QQP.) And per parameter ensembles do badly: SerBERTus' step
 # from "best per task" to "big ensemble" takes seven times the parameters for .0082 on dev, and .0016 on test. Ours takes four times as many for .008, and the honest cross (.753) lies not only below the plus (.761) but beside the triangle (.754): of the step from best per task nothing is proved. (The triangle was chosen on dev too, from the
-# same runs, so it is flattered as well.) The circle is S10-multi as SerBERTus ran it, three epochs of all data: .731, where the report has .757 with BERT-base. The square, .744, has
+# same runs, so it is flattered as well.) The circle is S10-multi, three epochs of all the data here: .731, where the report has .757 with BERT-base. The square, .744, has
 # more than two layers of its own a task: its pairs came in random order and were read in both, and its lower layers learned slower. One seed each.
 #
 # ## What did each ingredient give?
