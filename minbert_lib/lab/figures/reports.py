@@ -131,6 +131,7 @@ def learning_rate_two_tasks(scale="mini"):
         notes.append(points(axes, "M10", "lr", task, scale, tasks=("sst", "sts"), epoch_of="sst"))
         axes.set(xlabel="learning rate", title=task.upper())
         rates(axes, {round(x, 12) for line in axes.lines for x in line.get_xdata()})
+    panels[0].get_legend().remove()  # it would lie on a mark, and the other panel's says the same
     style.caption(
         figure,
         lines_of(*notes, "Diamonds: SMARTCS' Figure 6 (BERT-base), one run each; an interval of SST alone is ± 3 points."),
