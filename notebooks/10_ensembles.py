@@ -216,7 +216,7 @@ figures.draw("10_1_more_members")
 #
 # The stop itself is a rule of thumb. If the best member is best by luck, it may find no partner that helps, and the greedy way ends with a team of one, where
 # four others would have been better: look past the stop before you believe it. Here it stops after three, of which the first is a run of .504 whose settings
-# gave .489 and .478 with two other seeds; and where the orange line stops gaining the blue one has not begun: .489 at the stop, .50 with a dozen. On STS it takes in three runs whose own $r$ is .10, −.41 and −.61, all of them collapsed (notebook 09): their answers
+# gave .489 and .478 with two other seeds; and where the orange line stops gaining the blue one has not begun: .49 at the stop, .50 with a dozen. On STS it takes in three runs whose own $r$ is .10, −.41 and −.61, all of them collapsed (notebook 09): their answers
 # hardly differ, so that a team hardly feels them, and a hair upwards is no fall.
 #
 # **Members of different builds.** Three of our runs learned all pairs of QQP. S10-multi (.875) and S10-2 (.872) read both questions as one text, `siamese-qqp` (.872) each by
@@ -303,7 +303,7 @@ figures.draw("10_4_score_and_cost")
 # ![Mean score against parameters, own runs and the five reports, and against minutes of training](../figures/10_4_score_and_cost.png)
 #
 # Per parameter the small models do well: three MiniLMs, the best for each task, have .754 with 68 million parameters, where SMARTCS' best, a BERT-base, has .750 with 110. (Both were chosen on dev.) (MiniLM saw Quora pairs in its own first training, which helps QQP.) And per parameter ensembles do badly: SerBERTus' step
-# from "best per task" to "big ensemble" takes seven times the parameters for .0082 on dev, and .0016 on test. Ours takes four times as many for .008, and the honest cross (.753) lies not only below the plus (.761) but beside the triangle (.754): of the step from best per task nothing is proved. (The triangle was chosen on dev too, from the
+# from "best per task" to "big ensemble" takes seven times the parameters for .0082 on dev, and .0016 on test. Ours takes four times as many for .008, and the honest cross (.754) lies not only below the plus (.761) but beside the triangle (.754): of the step from best per task nothing is proved. (The triangle was chosen on dev too, from the
 # same runs, so it is flattered as well.) The circle is S10-multi, three epochs of all the data here: .731, where the report has .757 with BERT-base. The square, .744, has
 # more than two layers of its own a task: its pairs came in random order and were read in both, and its lower layers learned slower. One seed each.
 #
