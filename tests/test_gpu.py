@@ -19,13 +19,15 @@ from minbert_lib.workbook import notebooks
 FEW = {"epochs": 1, "limit": {"sst": 64, "qqp": 32, "sts": 32}, "dev_limit": {"sst": 64, "qqp": 64, "sts": 64}}
 EXACT = {**FEW, "precision": "float32", "hidden_dropout": 0.0, "head_dropout": 0.0}
 BRAKED = {**EXACT, "smart": 1.0, "bregman": 1.0}
-HEAD = """
-import json, os, sys
+WEAR = """
+import sys
 sys.path.insert(0, {tests!r})
 import pretended_gpu
 if {library!r}:
     pretended_gpu.wear({library!r}, {bfloat16!r})
-import torch
+"""
+HEAD = """
+import json, os, torch
 from minbert_lib.lab.run import run
 from minbert_lib.lab.systems import system
 def make(name, out, **changes):
@@ -45,9 +47,12 @@ def library(tmp_path_factory):
         pytest.skip(f"no GPU, and no compiler that builds a pretended one: {getattr(error, 'stderr', None) or error}")
 
 
+def wear(library, bfloat16=True):
+    return WEAR.format(library=library, tests=str(Path(__file__).parent), bfloat16=bfloat16)
+
+
 def on_gpu(library, program, bfloat16=True):
-    tests = str(Path(__file__).parent)
-    head = HEAD.format(library=library, tests=tests, bfloat16=bfloat16)
+    head = wear(library, bfloat16) + HEAD
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", f"{head}{program}\nleave()"], capture_output=True, text=True, env=env, timeout=600
@@ -143,10 +148,7 @@ def test_notebooks_run_on_a_gpu(script, library, tmp_path, monkeypatch, request)
     startup.mkdir(parents=True)
     copy.parent.mkdir()
     shutil.copy(script.with_suffix(".ipynb"), copy)
-    if library is not None:
-        tests = str(Path(__file__).parent)
-        wear = f"import sys\nsys.path.insert(0, {tests!r})\nimport pretended_gpu\npretended_gpu.wear({library!r})\n"
-        (startup / "00.py").write_text(wear, encoding="utf-8")
+    (startup / "00.py").write_text(wear(library), encoding="utf-8")
     monkeypatch.setenv("MINBERT_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     *_, problem = notebooks.execute(copy, timeout=1800)
