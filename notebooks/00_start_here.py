@@ -281,8 +281,8 @@ pd.DataFrame({
 })
 
 # %% [markdown]
-# Some hold a phrase that turns a word round. In the sample data plain sentences fail too: their strong word mostly stood in the train set where it
-# was turned round, or in the half of a sentence that does not count, so that the push it learned says little.
+# Some hold a phrase that turns a word round. In the sample data plain sentences fail too. In the train set their strong word mostly stood after such a phrase,
+# or in the half of a sentence that does not decide the label. So the push that was fitted for that word is small, or points the wrong way.
 #
 # ## Pairs are harder
 #

@@ -156,19 +156,21 @@ explore(
 #
 # ## Many heads
 #
-# One attention has one idea of what matters. BERT runs $H$ of them side by side: the width $D$ is cut into $H$ slices of $d = D / H$, each head attends
-# in its own slice, and the results are laid side by side again. It costs no more than one head of full width.
+# One attention has one idea of what matters. BERT runs $H$ of them side by side. Three linear maps make queries, keys and values from the whole width $D$;
+# each of the three is then cut into $H$ slices of $d = D / H$ neighbouring numbers, head $h$ attends with slice $h$ of all three, and the results are laid side
+# by side again. It costs hardly more than one head of full width.
 #
-# All heads can run in *one* call of the function above, because it takes any leading axes: bring `(B, L, D)` to `(B, H, L, d)`, attend, and
-# bring the answer back.
+# All heads can run in *one* call of the function above, because it takes any leading axes: cut the width, `(B, L, H, d)`, exchange the two middle axes,
+# `(B, H, L, d)`, attend, and go back the same way. (A reshape straight to `(B, H, L, d)` mixes words and heads.) What shape must the mask `(B, L)` have to
+# broadcast to the scores `(B, H, Lq, L)`?
 
 # %% [markdown]
 # ## Your turn: multi-head attention
 #
 # Write the `forward`. The three projections are made for you; they are called as in every BERT checkpoint. `hidden` is `(B, L, D)`, `mask` is `(B, L)` with
-# `True` for real tokens, or `None`. `queries` is what the rest of the library needs to ask for [CLS] alone: where it is given, queries come from it and keys
-# and values from `hidden`. The result is `(B, L, D)`, or `(B, Lq, D)` where `queries` is `(B, Lq, D)`. The linear map that follows the heads belongs to the
-# layer (notebook 02).
+# `True` for real tokens, or `None`. `queries`, `(B, Lq, D)` or `None`, is for the last layer, of which often [CLS] alone is wanted: where it is given, the
+# map of queries works on it, and those of keys and values on `hidden` as always. The result is `(B, L, D)`, or `(B, Lq, D)`. The linear map that follows the
+# heads belongs to the layer (notebook 02).
 #
 # Difficulty ●●●○○ · 30 minutes.
 
@@ -217,9 +219,10 @@ explore(
 # %% [markdown]
 # ![A matrix of weights between the words of a sentence; most of the weight lies beside the diagonal, on neighbours.](../figures/01_2_a_head.png)
 #
-# Some heads look at the next word, some at the word before, some at punctuation or at [CLS] and [SEP]. Nobody told them to: it is what helped to fill
-# in masked words. Let us measure it. For every head: how much of its weight goes to the word before, to the word itself, to the next
-# one, and to the special tokens, over a few sentences.
+# Some heads look at the next word, some at the word before, some at punctuation or at [CLS] and [SEP]. BERT found such habits by filling in masked words.
+# MiniLM was trained to imitate a larger model's attention, and the first two heads of the tiny BERT began as a search for the same word in the other sentence
+# of a pair. Let us measure. For every head: how much of its weight goes to the word before, to the word itself, to the next one, and to the special tokens,
+# over a few sentences.
 
 # %%
 sentences = [

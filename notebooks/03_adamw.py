@@ -110,7 +110,8 @@ ratio = max(felt) / min(felt)
 print(f"largest / smallest typical gradient, without the keys' biases: {ratio:,.0f}")
 
 # %% [markdown]
-# The head and the embeddings feel the loss most; within each layer LayerNorm's numbers feel it several times as much as the matrices. And far below there is
+# The head feels the loss most, and so does the table of token types, of which every token uses a row; the word table, most of whose rows a batch never
+# touches, lies among the matrices. Within each layer LayerNorm's numbers feel it several times as much as the matrices do. And far below there is
 # one point for each layer: the biases of the keys. A key's bias $b$ turns a score $q·k$ into $q·k + q·b$, and $q·b$ is the same for all keys. Adding the same
 # number to all scores of a query changes nothing after the softmax, so these weights do not matter at all; their gradient is 0, and what we see is rounding.
 # An optimiser that makes every step the same length would walk after this noise. Remember it when $eps$ comes up.
@@ -153,8 +154,8 @@ explore(
 # %% [markdown]
 # ![Without correction the step is 3 times lr at first, rises beyond 6, and is still 1.26 after a thousand steps.](../figures/widgets/03_first_steps.png)
 #
-# Longer! $v$ takes longer to fill than $m$, so it stays too small for longer, and it is what we divide by. With the usual settings the first
-# step would be 3.16 times $lr$, and after a dozen steps more than six times. Correction is a built-in caution.
+# Shorter! Both means are too small at first, but $v$ fills more slowly than $m$, and it is what we divide by. Without correction the first step would be
+# 3.16 times $lr$ with the usual settings, and after a dozen steps more than six times. Correction is a built-in caution.
 #
 # ## Decay
 #
@@ -232,9 +233,9 @@ explore(
 #
 # In the valley the first steps go at 45°: both weights move by the same amount, though one gradient is twenty times the other. In the slanting valley that no
 # longer helps, because AdamW has a rate for each *weight*, not for each *direction*.  And the four questions: the overshoot grows with β₁, for the walk keeps
-# going where the gradients of the last steps pointed. Without correction the first step is $0.1/\sqrt{0.001} = 3.2$ times too long. With noise it is β₁ that
-# smooths; a β₂ of 0 below a β₁ of .9 makes it wild, since each step is divided by the last gradient alone, however small. Decay draws towards 0: in the
-# valley that is the lowest point anyway, in the two hollows the walk ends between its hollow and 0.
+# going where the gradients of the last steps pointed. Without correction the first step is $(1-\beta_1)/\sqrt{1-\beta_2} = 0.1/\sqrt{0.001} = 3.2$ times too
+# long. With noise it is β₁ that smooths; a β₂ of 0 together with a β₁ of .9 makes the walk wild, since each step is divided by the last gradient alone,
+# however small. Decay draws towards 0: in the valley that is the lowest point anyway, in the two hollows the walk ends between its hollow and 0.
 #
 # ## Decoupled, or not?
 #

@@ -229,7 +229,8 @@ figures.draw("04_1_learning_curves")
 #
 # ## With your own parts
 #
-# These runs used the library's attention and its AdamW. Now *yours*, where they have passed; with blank answers this cell says so and shows the library's run again.
+# These runs used the library's attention and its AdamW. Now *your* attention, embeddings, layer and AdamW, where they have passed (your `Dropout` stays with the
+# small head above); with blank answers this cell says so and shows the library's run again.
 
 # %%
 parts = {
@@ -274,9 +275,9 @@ axes.set(
 axes.legend(fontsize=7.5);
 
 # %% [markdown]
-# At a hundredth of the usual rate nothing has been learned when the run ends, and at a tenth too little; at thirty times the rate the loss jumps, then
-# settles at the dotted line: the encoder is destroyed, and only the frequency of the classes is left. Far too small and far too large look alike in the final
-# score. The curve tells them apart.
+# At a hundredth of the usual rate the loss never leaves the dotted line, and the best score is little above the commonest class's; at a tenth it has
+# begun to fall. At thirty times the rate it leaps out of the picture in the first steps and then settles at the same line: the encoder is destroyed, and only
+# the frequency of the classes is left. Two curves end alike for opposite reasons: look at their beginning.
 #
 # And MiniLM on the real sentences: how much does the rate matter there?
 
@@ -286,7 +287,8 @@ figures.draw("04_3_learning_rate")
 # %% [markdown]
 # ![Dev accuracy on SST against the learning rate, MiniLM.](../figures/04_3_learning_rate.png)
 #
-# A tenth of the rate costs MiniLM seven points, ten times as much four, and nothing breaks. A model that has read so much forgives; the tiny one above does not.
+# A tenth of the rate costs MiniLM seven points, ten times as much four, and nothing breaks. (The tiny model went to thirty times its rate, so the two
+# pictures do not say which of them forgives more.)
 #
 # ## The kernel died. And now?
 #
@@ -377,8 +379,8 @@ for axes, (name, probabilities) in zip(panels, said.items()):
 
 # %% [markdown]
 # At tiny scale the frozen probe says 3 far too often and 4 hardly ever. Fine-tuned, four errors in ten are off by one class; half of all take a sentence for
-# its mirror image, 1 for 3 or 4 for 0 (notebook 11 looks into that). Whether a film is a 3 or a 4 is often a matter of taste; whether it is a 0 or a 4 is
-# not.
+# its mirror image, mostly a 3 for a 1 or a 4 for a 0 (notebook 11 looks into that). Whether a film is a 3 or a 4 is often a matter of taste; whether it is a
+# 0 or a 4 is not.
 #
 # And in words: the sentences that C2 got wrong while it was surest.
 
@@ -396,11 +398,21 @@ pd.DataFrame({
 #
 # ## Beside five reports
 #
-# C1 to C3 as recorded with MiniLM on the real data, every seed, beside what the reports print for BERT-base. The squares are Hugging Face's own classifier,
-# trained from the same weights with the same rate, epochs and batch size, otherwise in the usual way: a pooler before the head, dropout in attention, random
-# batches (`python -m minbert_lib.lab.side_by_side C2 --scale mini`): is our training as good as everybody's? The bars say how far the mean could lie off
-# because the dev set is finite. The models differ: a gap between a dot and a diamond is a distance between a model of 23 million parameters and one of 110
-# million, not a verdict.
+# The five are project reports of Stanford's course CS224N. Their systems are named by a letter and a number:
+#
+# | letter | short name | report |
+# |---|---|---|
+# | B | SBRRT | *SBRRT: Investigating Extensions on BERT* (Valdez Duran) |
+# | E | EKJ | *Not-So-SMART BERT* (Jones) |
+# | M | SMARTCS | *SMARTCS: Additional Pretraining and Robust Finetuning on BERT* (Mabene, Khawaja, Clinton) |
+# | P | Siamese | *Optimizing minBERT on Downstream Tasks Using Pretraining and Siamese Network Architecture* (Pua) |
+# | S | SerBERTus | *SerBERTus: A SMART Three-Headed BERT Ensemble* (Hayes) |
+#
+# C are the course's own baselines, W what the reports wished to try. Here are C1 to C3 as recorded with MiniLM on the real data, every seed a dot; diamonds
+# are what is printed for BERT-base. Is our training as good as everybody's? The squares are Hugging Face's own classifier on C2, from the same weights with
+# the same rate, epochs and batch size, otherwise in the usual way: a pooler before the head, dropout in attention, random batches
+# (`python -m minbert_lib.lab.side_by_side C2 --scale mini`). The bars say how far the mean could lie off because the dev set is finite. A gap between a dot
+# and a diamond is a distance between a model of 23 million parameters and one of 110 million, not a verdict.
 
 # %%
 figures.draw("04_2_beside_published")
@@ -408,7 +420,7 @@ figures.draw("04_2_beside_published")
 # %% [markdown]
 # ![Own runs of C1 to C3 with MiniLM as dots, Hugging Face's as squares, published BERT-base numbers as diamonds.](../figures/04_2_beside_published.png)
 #
-# It is: .487 against .485, and seeds scatter by more than that.
+# As far as the seeds can tell, yes: .487 for ours against .485, and they scatter by more than that.
 
 # %%
 table = board(scale="mini")
@@ -431,7 +443,8 @@ table.round(3)
 # <details><summary>1. Why is the frozen head trained with a rate of 1e-3, and the whole of BERT-base with 1e-5?</summary>
 #
 # The head starts from random numbers and has a long way to go; nothing is lost by long steps. BERT's numbers are good already, and AdamW moves each of them by about the rate at
-# every step: at 1e-3 they would be worn away in a hundred steps. (The tiny model bears 1e-3, as you saw: the smaller the model, the higher the rate that suits it.)
+# every step: at 1e-3, a hundred steps in one direction move a weight by .1, more than most of BERT's weights are large. (The tiny model bears 1e-3, as you saw:
+# the smaller the model, the higher the rate that suits it.)
 # </details>
 #
 # <details><summary>2. Two systems score .490 and .500 on the 1,101 dev sentences of SST. What do you conclude?</summary>

@@ -10,8 +10,8 @@
 # # 05 · Three tasks, one encoder
 #
 # Is this sentence happy? Do these two questions ask the same? How alike are these two sentences? Three tasks, and one BERT for all of them.
-# They help each other, and they quarrel: every step is a compromise. At the end there is a case to solve: a report whose sentiment score stayed at
-# .411 while everything around it changed.
+# They may help each other, and they may quarrel: every step is a compromise. At the end there is a case to solve: a report whose sentiment score stayed
+# at .411 while everything around it changed.
 #
 # **You will be able to** turn two sentence vectors into features that can be compared, put a head on them, say exactly what an "epoch" of three tasks is
 # and write its plan, measure how much tasks conflict, and find out why a number stands still.
@@ -70,6 +70,9 @@ pd.set_option("display.max_colwidth", 70)
 # | SST | 5 logits | cross-entropy |
 # | QQP | 1 logit | binary cross-entropy |
 # | STS | 1 number | squared error, on the scale from 0 to 5 |
+#
+# A *logit* is a number before softmax or sigmoid makes a probability of it. Binary cross-entropy is cross-entropy for yes or no: the sigmoid of the logit,
+# $1/(1+e^{-z})$, is the probability of yes.
 #
 # SST and QQP are judged by accuracy, STS by Pearson's $r$: how closely predictions and labels follow one straight line, 1 for perfectly, 0 for not at all.
 # The tasks also differ in size. In the course's files QQP has 17 times as many rows as SST and 23 times as many as STS. Here are some rows of yours.
@@ -308,11 +311,11 @@ figures.draw("05_1_an_epoch")
 # %% [markdown]
 # ![Times that each task's data are read in one epoch of six systems; from 0.04 for QQP under B3 to 3.7 for STS under square-root sampling](../figures/05_1_an_epoch.png)
 #
-# Ten epochs of B3, which is what SBRRT ran, read 43 % of QQP; ten of M1, as in SMARTCS, read it ten times, and STS 23 times. Two reports that both trained for ten epochs
-# differ more in what their models have seen than in anything else. When you compare, compare examples or steps.
+# Ten epochs of B3, which is what SBRRT ran, read 43 % of QQP; ten of M1 (which fits the times that SMARTCS prints) read it ten times, and STS 23 times.
+# When you compare, compare examples or steps, never epochs.
 #
-# A detail that matters: a task that is visited in part goes on next epoch where it stopped. If each epoch began anew at the first batch of a fixed order, B3 would
-# never see most of QQP.
+# A detail that matters: a task that is visited in part goes on next epoch where it stopped. If each epoch began anew at the first batch of a fixed order, ten
+# epochs of B3 would read the same 4 % of QQP ten times.
 #
 # ## Three tasks pull on one encoder
 #
@@ -359,7 +362,8 @@ explore(
 #
 # While the gradients agree, both paths are one. Then the plain sum makes task A *worse* to please the louder B. Surgery does not: it stops where the two gradients point
 # in opposite directions, for there is nothing that one could give without taking from the other. Such places are many, a whole curve
-# between the stars; surgery stops at the first that it meets, and not at the best one. So it is a rule for being fair, not for a lower sum.
+# between the stars; surgery stops at the first that it meets, wherever that is. So it keeps a step from hurting either task, and seeks neither the lowest
+# sum nor an even split.
 #
 # ## The case of the score that would not move
 #
@@ -376,8 +380,8 @@ printed[["row", "system", "sst", "qqp", "sts"]].set_index("row")
 # QQP training went from useless to .69, STS doubled, four times the STS pairs were added; and SST stayed at .411, to the third digit, four times. Were the encoder
 # learning from QQP and STS, the vectors that SST reads would change, and its score with them, for better or worse. Unless …
 #
-# Let us not guess. Here is the suspect, P1 as the report describes it, and its training, with your features, heads and plan where they are right. Three losses on their own
-# scales, noisy, and nothing that warns.
+# Let us not guess. Here is the suspect, P1 as the report describes it, and its training, with your features, heads and plan where they are right. Three losses,
+# each on its own scale. They hardly fall. Is the rate too low, are the steps too few, or is something broken? The curves do not say.
 
 # %%
 parts = {"pair_features": pair_features, "Head": Head, "epoch_plan": epoch_plan}
@@ -428,8 +432,9 @@ print(f"encoder: {len(inside)} parameters, {asked} ask for a gradient, {graded} 
 
 # %% [markdown]
 # Only the heads. The encoder's `requires_grad` is off (the report found a bug in its code that always set it so), so
-# its gradients are `None` and no optimiser touches it. Heads can learn something from fixed vectors, and so the losses looked like anybody's. P1 to P5 are five ways of reading the
-# same frozen vectors; P6 is the report's own discovery of this, near the end, and worth more than all the steps before: SST .493, QQP .853, STS .817.
+# its gradients are `None` and no optimiser touches it. Heads can learn something from fixed vectors, given more steps than these, so slow losses prove
+# nothing. P1 to P5 are five ways of reading the same frozen vectors; P6 is the report's own discovery of this, near the end, and worth more than all the
+# steps before: SST .493, QQP .853, STS .817.
 #
 # **What would P1 have been with the encoder awake?** The same, but for that one switch and the rate that suits it (P7). At tiny scale, on a part of the sample:
 
@@ -448,7 +453,7 @@ both.assign(
 # %% [markdown]
 # Scores are those of the best epoch, and that is *one* epoch for all three tasks: the one with the highest mean of the three dev scores, in which $r$ counts
 # as $(r + 1) / 2$, so that all go from 0 to 1 (`mean_norm`). SST rises from .318 to .455. QQP stays at its commonest answer and STS at nothing for both:
-# $(u, v)$ cannot compare, awake or not, within so few steps. (The numbers are of one seed at tiny scale and of the library's parts; yours may draw other random
+# the heads have not learned to compare $u$ and $v$ within so few steps, with the encoder frozen or not. (The numbers are of one seed at tiny scale and of the library's parts; yours may draw other random
 # numbers. The same encoder, fine-tuned on as many pairs read as *one* sequence, reaches r = .92, as in `watched` above: its pre-training had asked it to
 # compare.)
 #
@@ -464,15 +469,16 @@ figures.draw("05_5_siamese_alone")
 # ![The Siamese report's six systems, P1 to P6, own runs, a panel for each task](../figures/05_4_siamese.png)
 # ![The gain of each step of the Siamese report by itself](../figures/05_5_siamese_alone.png)
 #
-# With MiniLM (three seeds, one epoch, 6,040 pairs of QQP) SST's mean stays between .352 and .360 until the shaded column, and is .433 there. It is not the
-# report's exact line, for the heads draw other random numbers. The pairs have one step that helps, $|u-v|$, here as there: QQP goes from .696 to .788, STS from
-# .351 to .794, further than in the report, for MiniLM's vectors were schooled to be compared, on Quora's pairs among others. The second hidden layer gives STS
-# .004, more STS pairs (made by leaving out words, in the translator's place) take .008 from it, and each seed says so; SMART moves SST by +.004, +.005 and −.004.
-# Unfreezing gives SST seven points, takes five from STS (.791 to .740) and two from QQP (.789 to .770). In the report all three gain. Ours had one epoch, in
-# which the vectors move while the heads learn to read them.
+# With MiniLM (three seeds, one epoch, 6,040 pairs of QQP) SST's mean stays between .352 and .360 until the shaded column, and is .433 there. (No exact line as in
+# the report: the heads draw other random numbers.) One step helps the pairs, $|u-v|$: QQP goes from .696 to .788, STS from .351 to .794, further than in the
+# report, for MiniLM was trained to compare sentences, Quora's pairs among them. The next three (the extra STS pairs are made by leaving out words, in the
+# translator's place) move no mean by more than a point. Unfreezing gives SST seven points and takes five from STS (.791 to .740) and two from QQP (.789 to
+# .770); in the report all three gain. But this step changes two things: with the encoder awake the rate is 5e-5 in place of 1e-3, for the heads too, and one
+# epoch is short for heads at that rate. Which of the two it was, these runs cannot say.
 #
-# By itself, taken from P1, unfreezing gives SST seven points as well, QQP one, and STS nothing that three seeds agree on: $(u, v)$ cannot compare, asleep or
-# awake. And what a step is worth depends on where one stands: the second hidden layer, good for STS once $|u-v|$ is there, costs it four points without.
+# By itself, taken from P1, unfreezing gives SST seven points as well, QQP one, and STS nothing that three seeds agree on: from $(u, v)$ a head with one hidden
+# layer compares badly, frozen (.351) or not (.358). And what a step is worth depends on where one stands: the second hidden layer, good for STS once $|u-v|$
+# is there, costs it four points without.
 #
 # Two lessons: a score that does *not* change is a finding too; and one call of `what_moves` before a long training costs a second.
 #
@@ -480,7 +486,7 @@ figures.draw("05_5_siamese_alone")
 #
 # A linear head on $(u, v)$ cannot compare; $|u-v|$ can, and a hidden layer learns to, in part. An epoch of three tasks is a decision, and reports that use
 # the word differ by a factor of 20 in what they read. Gradients of tasks can be watched, and surgery makes peace at a price. And an encoder that does not
-# learn shows neither in the loss nor in an error message, only where you look.
+# learn gives no error message, and a high loss does not say why it is high: look at what moves.
 #
 # **Three questions**
 #

@@ -63,7 +63,7 @@ torch.manual_seed(0);
 # ## The idea
 #
 # Let $x$ be what BERT's embedding layer gives for a sentence, a vector of width $D$ for each of its $L$ words, and $f(x)$ the outputs that the rest of the model makes of it.
-# SMART (Jiang and others, 2020) adds noise $\delta$ to $x$, no entry of it larger than $\varepsilon$, and asks how far the outputs can be moved:
+# SMART (Jiang and others, 2020) adds noise $\delta$ to $x$, no entry of it larger than $\varepsilon$ in size, and asks how far the outputs can be moved:
 #
 # $$ R = \frac1B \sum_{b=1}^{B} \max_{\|\delta_b\|_\infty \le \varepsilon} \ell\big(f(x_b + \delta_b),\, f(x_b)\big), \qquad \text{loss} = \text{task's loss} + \lambda R $$
 #
@@ -92,9 +92,9 @@ symmetric_kl = check("symmetric_kl")
 # %% [markdown]
 # ### Your turn: the ascent step
 #
-# The largest $\ell$ in the ball is not known; one walks towards it. From noise drawn at random ($\sigma$ wide), $K$ times: take the gradient of $\ell$ by the
-# noise, divide it by its largest entry so that its size does not matter, go $\eta$ along it (`step_size`), and return to the ball $\Pi$: in the $\infty$-norm
-# that is a clamp.
+# The largest $\ell$ in the ball is not known; one walks towards it. Start with random noise of standard deviation $\sigma$. Then, $K$ times: take the gradient
+# of $\ell$ with respect to the noise, divide it by its largest entry in size, so that only its direction counts, add $\eta$ times that (`step_size`), and project
+# back onto the ball ($\Pi$). In the $\infty$-norm that is a clamp of every entry to $\pm\varepsilon$ (`radius`).
 #
 # $$ noise \leftarrow \Pi_{\|\cdot\|_\infty \le radius}\left(noise + step\_size\,\frac{gradient}{\|gradient\|_\infty}\right) $$
 #
@@ -114,12 +114,14 @@ ascent_step = check("ascent_step")
 # %% [markdown]
 # ### Your turn: SMART itself
 #
-# With these two, SMART is ten lines. `model.embed` makes $x$, and `model.predict_from(x, batch)` is $f$. The noise starts small and random; $K$ times it is
-# attached (`noise.requires_grad_()`), taken through the model, and moved by your step in a ball of radius `eps`; then $R$ compares once more, and the task's
-# loss and $\lambda R$ (`weight`) are one sum. Mind what is detached and what is not, for the two halves have opposite manners. The *search* asks for one
-# gradient, the noise's own, and must leave none on the weights (so `torch.autograd.grad(distance, noise)`, for `backward()` would fill `.grad` everywhere):
-# there, $x$ and the clean outputs are constants. Of the *last comparison* both sides learn, and only the point $\tilde x = x + \delta$ is held still. And
-# where does $\lambda$ stand?
+# With these two, SMART is ten lines. `model.embed` makes $x$, and `model.predict_from(x, batch)` is $f$; clean outputs, first noise and the task's loss are
+# given.
+#
+# - *The search*, `steps` times: let the noise ask for a gradient (`noise.requires_grad_()`, anew for every new noise), take $x$ plus noise through the model,
+#   measure the distance to the clean outputs, take `torch.autograd.grad(distance, noise)`, and step in a ball of radius `eps`. Here $x$ and the clean outputs are
+#   constants, and λ has no part. No weight may get a gradient, so no `backward()`: it would fill `.grad` everywhere.
+# - *The comparison*: once more through the model, at $\tilde x = x + \delta$. Only that point is held still; both outputs, perturbed and clean, learn.
+# - *The sum*: the task's loss plus `weight` times that distance.
 #
 # Difficulty ●●●●○ · 30 minutes.
 
@@ -152,8 +154,8 @@ print(f"loss {plain:.6f}; with R, by hand {by_hand:.6f}, the library's {library:
 # ## See it smooth
 #
 # **What does the penalty do to a decision?** A world of sentences of one word, a word being a point in the plane: then the embedding space can be drawn. The
-# labels are noisy, so a network that learns every one of them has to draw islands around them. The squares are the balls. Move $\varepsilon$ and $\lambda$;
-# then try $K$.
+# labels are noisy, so a network that learns every one of them has to draw islands around them. The large grey outlines are the balls. Move $\varepsilon$ and
+# $\lambda$; then try $K$.
 
 # %%
 explore(
@@ -222,8 +224,9 @@ case["public code, ε = 1e-5"] = clue(**PUBLIC_SMART)
 show(case)
 
 # %% [markdown]
-# However small the noise was, it is divided by its own size: every word is pushed by about 1, a good part of its length. The radius has become a guard against
-# division by 0. That is why something was strong. But look at the cosines.
+# However small the noise was, it is divided by its own size. Its largest entry is now near 1 (.82 here, for ε is as large as σ; with SerBERTus' ε of 1e-6 it
+# is nearer still), and each word moves by a quarter of its length (on MiniLM by more). The radius has become a guard against division by 0. That is why
+# something was strong. But look at the cosines.
 #
 # **Clue 3: take the gradient away.** If the step is an attack, the same code without its ascent should find much less. For the paper's form we take
 # a ball that can be felt, ε = σ = 1e-2 with η in proportion; its control is a random corner of that ball, nearly every entry at ±ε.
@@ -235,7 +238,7 @@ case["random corner, ε = 1e-2"] = clue(**effect.options(1e-2, ascent=False))
 show(case)
 
 # %% [markdown]
-# The public form without its gradient is the public form: the same $R$ to three digits. Its gradient is not divided by its own size, so $\eta \cdot gradient$
+# The public form without its gradient is the public form: the same $R$ to the last digit shown. Its gradient is not divided by its own size, so $\eta \cdot gradient$
 # is nothing beside the start, and what is then blown up to size 1 is the random start. In the paper's form the gradient is worth hundreds of times the noise.
 # (Why do small noises turn predictions at all? Five classes: somebody always sits near a border.)
 #
@@ -287,14 +290,13 @@ figures.draw("06_4_forms")
 # each attack with the random noise below it: if both gain as much, noise was enough, and random noise is cheaper, by a quarter without dropout and by a fifth
 # with it.
 #
-# **The case is closed, without a winner.** At λ = 1 no form leaves the band to the right. The paper's own numbers are plain fine-tuning: .446 against .447.
-# The attack that is felt (ε = 1e-2) has .449, its two cheaper forms .449 and .450, random noise of its size .447, the public code .445, and the same code
-# without its ascent .444: all of these differ from no SMART by half of the seeds' own standard deviation (.006) at the most. So whatever the reports saw, it was
-# not the search for the worst noise. Only too much is seen at once: ε = .1 costs four points, and at λ = 10 the felt attack and its cheaper forms lose two,
-# the public code one, with its ascent and without, while random noise of ε = 1e-2 stays where it was (.448). Our advice, then: leave SMART out until your own seeds
-# say otherwise; if you try it, ε = σ = 1e-2, η = 1 and λ ≤ 1 does no harm, and random noise of the same size is the rival that it has to beat. What these
-# runs cannot tell: a gain of half a point would need twenty seeds of each at the least (notebook 08), and a larger model on more data may have more to
-# smooth.
+# **The case is closed, without a winner.** At λ = 1 no form up to ε = 1e-2 differs from no SMART (.447) by more than half of the seeds' standard deviation
+# (.006): the paper's numbers .446, the felt attack .449, its cheaper forms .449 and .450, random noise of its size .447, the public code .445, without its
+# ascent .444. Too much is seen at once: ε = .1 costs four points; at λ = 10 the felt attack and its cheaper forms lose two, the public code one, with its
+# ascent or without, random noise of ε = 1e-2 none. So *here* the search for the worst noise gained nothing. What the reports saw on BERT-base we cannot tell;
+# but whoever ran the paper's numbers had next to no penalty, and whoever ran the public code had no search. Our advice: leave SMART out until your own seeds say
+# otherwise; if you try it, ε = σ = 1e-2, η = 1 and λ ≤ 1 do no harm, and random noise of that size is the rival to beat. A gain of half a point would need
+# twenty seeds of each at the least (notebook 08), and a larger model on more data may have more to smooth.
 #
 # ## Seven more switches
 #
@@ -310,7 +312,8 @@ display(pd.DataFrame(effect.switched(model, batch)).T.round(3))
 pd.DataFrame(of_mini["precision"]).rename_axis("σ").round(2)
 
 # %% [markdown]
-# - **reduction**: `sum` is λ times the batch size, `elements` (kl_div's "mean") λ over the number of classes. Nothing else. But λ = 10 under `sum` is λ = 320 of the paper's.
+# - **reduction**: `sum` only multiplies λ by the batch size, `elements` (kl_div's "mean") divides it by the number of classes. So λ = 10 under `sum`, with
+#   batches of 32, is λ = 320 of the paper's.
 # - **detach=clean**, the clean side a constant: another direction altogether, a different method. The clean answer no longer moves towards the perturbed one.
 # - **detach=targets**, the first argument of each KL a constant: half as long, nearly the same direction: the same thing under another λ.
 # - **attach=True**: the gradient flows through $\tilde x$ into the embedding table as well. With $\tilde x$ held still, the table hears only the clean side,
@@ -344,8 +347,8 @@ paper = case["paper, ε = 1e-5"]["R"]
 print(f"dropout on {loud:.4f}, off {quiet:.1e}; and the paper's penalty was {paper:.1e}")
 
 # %% [markdown]
-# Hundreds of thousands of times the penalty that it was meant to be, or more. If its program did what its text says, λ = 5 weighed dropout: two random halves
-# of one network, asked to agree. That is a respectable method under another name (R-Drop, 2021), but it is not SMART, and ε, σ and η had no part in it. The
+# Hundreds of thousands of times the penalty that it was meant to be, or more. If its program did what its text says, λ = 5 weighed dropout: two passes that
+# drop different numbers, asked to agree. That is a respectable method under another name (R-Drop, 2021), but it is not SMART, and ε, σ and η had no part in it. The
 # same test finds another slip: mt-dnn, the paper's own repository, feeds the embedding layer's *output* where word vectors belong, so positions and LayerNorm
 # come on top twice; at δ = 0 that makes .036 on MiniLM, as much as its noise does. **With δ = 0, R is 0.** One assertion, two lines, and it would have found
 # both.
@@ -422,10 +425,11 @@ right.set(
 left.legend(fontsize=7.5);
 
 # %% [markdown]
-# SMART with noise on both sentences, one joint ascent, does no great harm: green goes with blue. With the slip the error doubles or worse. The penalty says
-# that $f(u, v)$ must equal $f(u, u)$, and the cosine of a sentence with itself is 1: so every pair is pushed towards a score of 5. Correlation forgives a
-# push that is the same for all, so $r$, the score that EKJ watched, shows less of it: some points at λ = 1, more at 10. Read the error too. "It is unclear to
-# us", says the report of one such run, "why the STS correlation suddenly became so low". The assertion needs no training to tell:
+# SMART with noise on both sentences, one joint ascent, does no great harm: green goes with blue. With the slip the error at the end is twice as large at λ =
+# 1, and nearly three times at λ = 10. The penalty says that $f(u, v)$ must equal $f(u, u)$, and the cosine of a sentence with itself is 1: so every pair is
+# pushed towards a score of 5. Correlation forgives a push that is the same for all, so $r$, the score that EKJ watched, shows less of it at λ = 1; at λ = 10
+# it breaks down too. Read the error as well. "It is unclear to us", says EKJ of a run with SMART, "why the STS correlation suddenly became so low". The
+# assertion needs no training to tell:
 
 # %%
 @torch.no_grad()
@@ -496,17 +500,14 @@ figures.draw("06_3_weight")
 # at 100. The crosses are one run each on all of SST: λ = 1 on top by less than one run's interval, 10 no worse than none, and 100 six points below. So "1 to
 # 10 is good" holds in the sense that it does little harm.
 #
-# SerBERTus' second point, that large weights need more epochs, these runs cannot show. On a quarter of SST nearly every run is best in its third and last
-# epoch (right panel), but those with λ = 0 no less than those with λ = 100: that tells of three epochs on few sentences, not of λ. On all of SST λ = 0 and .1
-# are best in the third epoch and 1, 10 and 100 in the second: if anything, the other way round. Besides, all these runs end after three epochs, with the rate
-# at 0; whether a later epoch would have been better they cannot say. SerBERTus let λ = 100 run for 45. Whoever wants to know must train at every λ until dev
-# stops rising.
+# SerBERTus' second point, that large weights need more epochs, these runs cannot show: all end after three epochs with the rate at 0, and within them no λ is
+# systematically later (right panel). SerBERTus let λ = 100 run for 45. Whoever wants to know must train at every λ until dev stops rising.
 #
 # ## What it costs
 #
 # Count passes. A forward pass is 1 unit, a backward pass 2, and a backward pass to the input alone 1: then no weight needs its gradient. A plain step is
 # $1 + 2 = 3$. SMART adds for each ascent step a forward pass and a backward to the input, and one perturbed pass that is trained through: $3 + 2K + 3$, for $K =
-# 1$ a ratio of $8/3 = 2.67$. That is a floor for the exact method. The cheaper ones do something else: the direction from the clean pass's own graph, a
+# 1$ a ratio of $8/3 = 2.67$. So much for the exact method. The cheaper ones do something else: the direction from the clean pass's own graph, a
 # random part of the batch, or no ascent.
 #
 # The first table is of a model without dropout, the second of one with it, as in our runs: then the task's own pass cannot serve as the clean one, and there
@@ -560,22 +561,25 @@ figures.draw("06_5_updates_a_second")
 # %% [markdown]
 # ![Updates a second of B1 to B4 relative to B1, published and own](../figures/06_5_updates_a_second.png)
 #
-# Ours lose more by SMART, a sixth of B1's updates in place of two fifths: the plain run is in bfloat16, and the paper's ε of 1e-5 can only be seen in
-# float32. (A step of SBRRT's round robin, .27 of B1's, must have held all three tasks; ours holds one, and costs about what a step of B1 does.)
+# SMART and Bregman leave ours a sixth of B1's updates a second; SBRRT kept two fifths. One reason: our plain run is in bfloat16, and the paper's ε of 1e-5 can
+# only be seen in float32. (SBRRT's round robin made .27 of B1's updates a second, so each must have held all three tasks; ours holds one, and makes nearly as many
+# as B1.)
 #
 # ## What you have shown
 #
 # SMART is a search for the worst small noise and a price on what it finds. The paper's numbers make it too small to be felt; the public code that SerBERTus
 # borrowed makes it large and random. Two cosines and one ratio tell the three apart. With no noise the penalty must be 0, and that one assertion finds
-# dropout, a doubled embedding layer and a pair whose second sentence got lost. The exact method costs 2.67 plain steps, and 3.67 where dropout asks for a
-# clean pass of its own.
+# dropout, a doubled embedding layer and a pair whose second sentence got lost. The exact method counts 2.67 plain steps (2.44 measured on MiniLM), and
+# 3.67 (3.32) where dropout asks for a clean pass of its own.
 #
 # **Three questions**
 #
 # <details><summary>1. Your R is 1e-7 and does nothing. You could raise λ to 1e6 or ε to 1e-2. Is it the same?</summary>
 #
-# Nearly, as long as the model is close to linear in the ball: R grows with ε², so λ ε² is what counts for most weights. But at ε = 1e-5 bfloat16 loses a good
-# part of the direction (the table of precision). Raise ε.
+# No. For most weights nearly: there R's gradient grows with ε², so λ ε² is what counts while the model is close to linear in the ball. But the embedding
+# table, with $\tilde x$ held still, feels ε and not ε² (*attach*, above). At ε = 1e-5 the whole pull is .0007 of the task's; 10⁶ times that is several
+# hundred, nearly all of it on the embeddings, where ε = 1e-2 pulls about as hard as the task. Besides, at ε = 1e-5 bfloat16 loses a good part of the
+# direction (the table of precision). Raise ε.
 # </details>
 #
 # <details><summary>2. Why does SMART perturb the embeddings and not the words?</summary>
