@@ -102,9 +102,10 @@ pd.DataFrame({
 }).T.round(3)
 
 # %% [markdown]
-# At tiny scale the first step gains some ten points and the last one loses fifteen, where seeds scatter by six at most: no statistics needed (`low` and
-# `high` are the worst and the best of the three, not an interval). The step between the two best gains one, and there a seed decides. The best rate lies
-# inside the list, and that is worth a look each time: a sweep whose best is at its edge is not over.
+# At tiny scale the first step gains some eleven points and the last one loses fifteen. The outer rates scatter much, by ten points and more between seeds, and
+# yet each run of the two middle rates lies above each run of the outer ones: no statistics needed (`low` and `high` are the worst and the best of the three, not
+# an interval). The step between the two best gains one point, and there a seed decides. The best rate lies inside the list, and that is worth a look each time: a
+# sweep whose best is at its edge is not over.
 #
 # ## Two reasons why a score is not a number
 #
@@ -154,7 +155,7 @@ explore(
 #
 # $$d^{(r)} = metric(a_{i_1 \dots i_n}) - metric(b_{i_1 \dots i_n}),\qquad [low, high] = \text{quantiles of } d \text{ at } \tfrac{1 - confidence}{2} \text{ and } \tfrac{1 + confidence}{2}$$
 #
-# and $p = 2\min\big(P(d \le 0),\, P(d \ge 0)\big)$, at most 1: how often would the draws point the other way? `a`, `b` and `labels` are numpy arrays `(n,)`.
+# and $p = 2\min\big(P(d \le 0),\, P(d \ge 0)\big)$, at most 1: twice the share of draws that point the other way. `a`, `b` and `labels` are numpy arrays `(n,)`.
 # `METRICS[metric](predictions, labels)` is a score. Return a `Comparison(a, b, difference, low, high, p)`, where `a` and `b` are the two systems' scores and
 # `difference` is theirs, all three on all examples.
 #
@@ -211,8 +212,9 @@ pd.DataFrame({
 #
 # ## How many seeds?
 #
-# If runs of one recipe scatter with standard deviation $sd$, a true difference $\delta$ between two recipes shows in 8 of 10 experiments only with about
-# $n = 2\,(2.8\,sd / \delta)^2 + 1$ runs of *each* (the one because $sd$ itself has to be estimated from them). Move the sliders: how many for half a point?
+# If runs of one recipe scatter with standard deviation $sd$, a true difference $\delta$ between two recipes is found (at the 5 % level) in 8 of 10 experiments
+# only with about $n = 2\,(2.8\,sd / \delta)^2 + 1$ runs of *each*. (2.8 is 1.96 for the level and .84 for the 8 of 10; the one is there because $sd$ itself has to
+# be estimated from the runs.) Move the sliders: how many for half a point?
 
 # %%
 def seeds(sd, difference):
@@ -289,7 +291,7 @@ figures.draw(pictures[chosen], scale=scale.name)
 # caption names) where they are recorded; an empty one says which command makes its runs. (A letter names the report: S SerBERTus, M SMARTCS, B SBRRT, E EKJ,
 # P the Siamese one.)
 #
-# **S1, the learning rate.** *Varied*: half, once and twice the usual rate. *Tuned away*: the best of ten epochs. *Fixed*: SST alone, batches of 32. SerBERTus
+# **S1, the learning rate.** *Varied*: half, once and twice the usual rate. *Tuned away*: the best epoch. *Fixed*: SST alone, batches of 32. SerBERTus
 # found 1e-5 best for BERT-base; half of it did not quite converge. Smaller models want higher rates: five times as high for MiniLM.
 
 # %%
@@ -297,8 +299,8 @@ figures.draw("08_1_learning_rate")
 
 # %% [markdown]
 # ![Accuracy by epoch for several learning rates, and the best of each run.](../figures/08_1_learning_rate.png)
-#  With MiniLM 5e-5 has .487, half and twice as much .480 each: a step of a factor of two costs less than a point, which three seeds can only just tell from
-# nothing. A step of ten is another matter: 5e-6 stands at .416 after three epochs, 5e-4 at .450. (Outer rates are notebook 04's runs.)
+#  With MiniLM, three epochs and three seeds, 5e-5 has .487, half and twice as much .480 each: less than a point, and these runs cannot tell it from nothing
+# (the intervals go from −.006 to +.020). A step of ten is another matter: 5e-6 stands at .416, 5e-4 at .450. (Outer rates are notebook 04's runs.)
 #
 # **S2, a hundred epochs.** Some networks get worse, then better again when trained for very long ("double descent"). *Varied*: nothing but time.
 
@@ -321,9 +323,9 @@ display(figures.draw("08_3_head_dropout"), figures.draw("08_4_hidden_dropout"))
 
 # %% [markdown]
 # ![Head dropout against SST and STS scores.](../figures/08_3_head_dropout.png)
-#  After one epoch MiniLM's SST falls with every step: .462 without dropout, .457 at 10 %, .447 at half, .388 at 90 %. From one setting to the next that is
-# less than seeds scatter; from end to end it is not. STS falls too, seed by seed and by less: .820 without, .818 at 10 %, .814 at half, .792 at 90 %. With ten
-# epochs the report's seven settings came out alike: dropout before the head costs time more than it costs score.
+#  After one epoch MiniLM's SST falls with every step: .462 without dropout, .457 at 10 %, .447 at half, .438 at 70 %, .388 at 90 %. Up to 70 % each step is
+# less than seeds scatter; the last one, and the way from end to end, is not. STS falls too, by less: .820 without, .818 at 10 %, .814 at half, .792 at 90 %. With
+# ten epochs the report's seven settings came out alike: dropout before the head costs time more than it costs score.
 # ![Hidden dropout against SST accuracy.](../figures/08_4_hidden_dropout.png)
 #  Inside the encoder, after one epoch: .457 at 10 %, .456 at 15 %, then down, .445, .433, .414, and at 50 % .346, less than a head on a frozen encoder (.384). The report's 10 to 15 % are ours too; what many epochs would mend, one epoch cannot say.
 #
@@ -347,8 +349,7 @@ figures.draw("08_6_weight_decay")
 #  With MiniLM 0, 1e-5 and 1e-4 give the same predictions, to the last bit. A step multiplies a weight by 1 − rate × decay, here 1 − 5e-5 × 1e-4 = 1 − 5e-9, and in
 # float32 that number is 1: below about 3e-8 there is nothing that could be taken off. From 1e-3 on something happens, if little: .457 for the three, .456 at 1e-3 and at 1e-2, three seeds each. Did the
 # report's 1e-5, at a rate of 1e-5, do anything? On three tasks (one epoch, 3,000 pairs of QQP) the means run .658, .657, .657, .657, .658 from none to 1e-2, and the five
-# points of a seed lie within about a thousandth, where the seeds themselves have .642 to .671. (There 1e-5 and 1e-4 agree to the last bit again; the runs without were made before
-# the softmax of notebook 12 changed a rounding.)
+# points of a seed lie within about a thousandth, where the seeds themselves have .642 to .671.
 #
 # **S7, another rate for one part**: embeddings stopped or slowed, lower layers slowed by .95 or .9 a layer, the head faster. *Fixed*: the rate of all else.
 
@@ -361,10 +362,9 @@ figures.draw("08_7_layer_rates")
 # The published means span .506 to .524, less than two points, and the lines up to the best seed overlap nearly everywhere. The one that stands apart
 # is a head a hundred times faster than the rest: the lowest.
 #
-# With MiniLM after one epoch the same head is the highest, .468 beside .457 for one rate everywhere, and most even between seeds: in an epoch a head that begins at
-# random has little time. Is it proved? +.011, from −.002 to +.023: not quite. All else lies within a point: heads 1.5, 2 and 10 times as fast .457, .456 and .459,
-# embeddings stopped .454 or halved .456, lower layers slowed by .95 .454, by .9 .450 (−.007, from −.016 to +.001). Over half of
-# MiniLM's weights are embeddings: stopping them all costs .003 (from −.007 to +.001).
+# With MiniLM after one epoch the same head is the highest, .468, where one rate for all has .457: a head begins at random, and one epoch gives it little time.
+# It is not proved: +.011, from −.002 to +.023. All else lies within a point. Heads: × 1.5 .457, × 2 .456, × 10 .459. Embeddings: × 0.5 .456, × 0 .454. Lower
+# layers: × .95 .454, × .9 .450 (−.007, from −.016 to +.001). Over half of MiniLM's weights are embeddings, and stopping them all costs .003 (from −.007 to +.001).
 #
 # **M10, SMARTCS' rate and batch sizes.** *Varied*: the rate on SST and STS; then the three batch sizes. *Tuned away*: nothing. Each point is one run of ten epochs.
 
@@ -378,8 +378,9 @@ display(figures.draw("08_8_learning_rate_two_tasks"), figures.draw("08_9_batch_s
 # At 2e-5 SST is .459, at 3e-5 .498, at 4e-5 .489: it jumps between neighbours and follows no curve, which is what noise looks like. At 32/4/3 all three tasks
 # collapsed; no batch size explains that, a run that diverged does.
 #
-# With MiniLM (one epoch, three seeds, batches of six and four) there is a curve: SST .278, .337, .400, .438 and .397 from 1e-5 to 5e-5, STS .813 to .849 and down to .838. At 4e-5 the
-# seeds lie within a point; at 5e-5 one in three has fallen half asleep (.319), and at 1e-4 both tasks collapse (one seed: .253 and .027). What looks like a peak is where the cliff begins.
+# With MiniLM (one epoch, three seeds, batches of six and four) there is a curve: SST .278, .337, .400, .438 and .397 from 1e-5 to 5e-5, STS .813 to .849 and
+# down to .838. At 4e-5 the seeds lie within 1.2 points; at 5e-5 one of three drops to .319, and at 1e-4 both tasks collapse: one answer for nearly all examples
+# (one seed: .253 and .027). So the best rate stands just below those that break training.
 #
 # **S9, a frozen encoder beside; B1–B4; SMARTCS' table and times.** The reports' result tables as pictures.
 
@@ -391,17 +392,31 @@ for name in ("08_10_static", "08_11_round_robin", "08_12_smartcs", "08_13_smartc
 # ![A static encoder beside.](../figures/08_10_static.png) ![SBRRT's systems.](../figures/08_11_round_robin.png)
 # ![SMARTCS' systems.](../figures/08_12_smartcs.png) ![The time of an epoch.](../figures/08_13_smartcs_times.png)
 #
-# A static encoder beside gives MiniLM nothing in one epoch either: SST .455 against .462, STS .813 against .820 (three seeds each), for nearly twice the time.
+# A static encoder beside gives MiniLM nothing in one epoch either: SST .455 against .462, STS .813 against .820 (three seeds each). By arithmetic it costs a
+# third more (notebook 09); measured, these runs took nearly twice as long on SST and more than that on STS, so arithmetic is not the whole bill.
 #
-# SBRRT's with MiniLM (B1 and B3 three seeds, one epoch): a model that learned SST alone answers the pairs by accident, QQP from .47 to .61 and STS about nothing. Taking
-# turns costs it four points of SST (.479 to .437) and gives QQP .698 and STS .361; a head that has only $(u, v)$ gets no further (notebook 05).
+# SBRRT's with MiniLM (one epoch; B1 and B3 three seeds, B2 and B4 one): B1 learned SST alone, so its answers for pairs are accidents (QQP .47 to .61, STS about 0).
+# Taking turns (B3) costs SST four points (.479 to .437) and gives QQP .698 and STS .361; a head on $(u, v)$ gets no further (notebook 05). B4's STS of .84 is
+# the cosine's, which MiniLM brings with it; its other scores cannot be compared, for it read 1,510 rows of each task.
 #
-# SMARTCS' with MiniLM (one epoch, 3,060 pairs of QQP, batches of 28, 10 and 20 that read each task once, the report's rate lifted fivefold): three seeds of M1 have .668, .655
-# and .592 as the mean with $r$ as $(r + 1)/2$. At this rate one in three falls half asleep, with one answer for all but four sentences of SST. The same seed falls with
-# head dropout (.664, .682, .614) and with the cosine beside (.664, .667, .588), so that three seeds cannot rank these; M3, two epochs and the first of QQP alone, has .653 and
-# SST at .285. What does stand out is pre-training: after MLM no seed falls, .705, .681 and .694, SST at .426 in place of .326 (with the cosine one does: .698, .635, .703).
-# SMART on SST has .693, with Bregman .689, one seed each, whose M1 has .668. Does SMART gain two and a half points, where notebook 06 found nothing? Look at that seed's SST:
-# .365 in M1, .412 with SMART, but .423 in plain S10-multi at a third of the rate. A brake helps whoever drives too fast. M10's rates, above, say the same.
+# SMARTCS' with MiniLM (one epoch, 3,060 pairs of QQP, batches of 28, 10 and 20 that read each task once, the report's rate lifted fivefold), the mean with $r$
+# as $(r + 1)/2$:
+#
+# | | seed 0 | seed 1 | seed 2 |
+# |---|---|---|---|
+# | M1 | .668 | .655 | .592 |
+# | M2: head dropout | .664 | .682 | .614 |
+# | M8: cosine beside | .664 | .667 | .588 |
+# | M3: two epochs, the first of QQP alone | .656 | .655 | .647 |
+# | M7: after MLM | .705 | .681 | .694 |
+# | M7 + M8 | .698 | .635 | .703 |
+# | M5: SMART on SST | .693 | | |
+# | M6: the same, with Bregman | .689 | | |
+#
+# At this rate runs break: in M1's seed 2 all but four sentences of SST get one answer. Where one run in three breaks, three seeds cannot rank systems. After MLM
+# none breaks on SST (.426 on average, M1's .326), though M7 + M8's seed 1 has one answer for all of QQP. Does SMART gain two and a half points (M5, beside .668 of
+# M1 with its seed), where notebook 06 found nothing? Look at that seed's SST: .365 in M1, .412 with SMART, but .423 in plain S10-multi at a third of the rate. A
+# brake helps whoever drives too fast. M10's rates, above, say the same.
 #
 # And the times: with SMART on SST an epoch takes 2.9 times M1's, in the report 1.1 times. Its batches hold 6 sentences of SST among 50 examples, ours 28 among
 # 58. What a penalty costs is what it is laid on.
@@ -430,9 +445,9 @@ figures.draw("08_17_dev_and_test")
 # ![Published SST scores with their intervals.](../figures/08_15_intervals.png)
 # ![Published test scores minus dev scores, each with its interval; zero lies in all of them.](../figures/08_17_dev_and_test.png)
 #
-# Frozen encoders lie apart from fine-tuned ones. Among the 33 fine-tuned, 516 of 528 pairs of intervals overlap. Overlap is no test: even unpaired, 84 of the
-# pairs differ by more than chance at 5 %. But 80 of these are systems of different reports. Within one report, where the claims are made, it is 4 pairs of
-# 167, no more than chance alone would give. A paired comparison would see more, and nobody printed what it needs. And what did choosing on dev cost? The
+# Within a report, frozen encoders lie clear of fine-tuned ones. Among the 33 fine-tuned, 516 of 528 pairs of intervals overlap. Overlap is no test: even
+# unpaired, 84 of the pairs differ by more than chance at 5 %. But in 80 of these the two systems come from different reports. Within one report, where the claims
+# are made, it is 4 pairs of 167, no more than chance alone would give. A paired comparison would see more, and nobody printed what it needs. And what did choosing on dev cost? The
 # second picture: seven systems have a published test score too, and every interval of the difference holds zero. After a choice among some ten systems, dev
 # flattered by less than these test sets can show.
 #

@@ -69,11 +69,13 @@ THREE = ("sst", "qqp", "sts")
 figures.draw("09_8_drawn")
 
 # %% [markdown]
-# ![Six systems drawn from the words up: shared parts grey, a task's own in its colour.](../figures/09_8_drawn.png)
+# ![Six systems drawn from the words up: shared parts and [CLS] grey, a task's own in its colour.](../figures/09_8_drawn.png)
 #
 # Here are all ways of sharing at width 8, where counting by hand is possible. With $W$ parameters in a layer, $E$ in the embeddings and the pooler, and $T$ tasks,
 #
 # $$P(k) = E + (N - k)\,W + T\,k\,W + \text{heads} \qquad (0 \le k < N)$$
+#
+# At $k = N$ (triple) nothing is shared any more, so embeddings and pooler are copied too: $T\,(E + N\,W) + \text{heads}$.
 
 # %%
 small = BertConfig(
@@ -212,10 +214,18 @@ figures.draw("09_2_sharing")
 # %% [markdown]
 # ![Mean score against parameters and minutes for own runs, and against parameters for SerBERTus' published ones](../figures/09_2_sharing.png)
 #
-# Our own runs on real data (MiniLM, one epoch, three seeds) tell the report's story again. Layers of its own bring SST from .388 to .444 (two), .452 (four) and
-# .454 (all), and take from STS: .841, .833, .826, .817. SST gains by standing apart; STS, the smallest task, loses what the others would have taught it. And one for all
-# scatters: its three seeds have SST at .350, .391 and .423, those of four own layers from .445 to .458. In the mean four own layers have .678 and two .676, one for all .658,
-# at the same cost. For all + per task has .683 and takes twice the time: for that price one for all reads everything once more, and has .696, with all seeds within .003.
+# Our own runs on real data (MiniLM, one epoch, three seeds) tell the report's story again: SST gains by standing apart, and STS, the smallest task, loses.
+#
+# | | SST (its seeds) | STS | mean |
+# |---|---|---|---|
+# | one for all | .388 (.350 to .423) | .841 | .658 |
+# | two own layers | .444 (.434 to .451) | .833 | .676 |
+# | four own layers | .452 (.445 to .458) | .826 | .678 |
+# | one per task (triple) | .454 (.445 to .462) | .817 | .670 |
+# | multi + triple | .452 (.448 to .455) | .842 | .683 |
+# | one for all, two epochs | .465 (.460 to .469) | .860 | .696 |
+#
+# The last two take twice the time of the others; for that price a second epoch of the plain model buys more than a second encoder.
 #
 # ## Two sentences: together or apart
 #
@@ -275,7 +285,8 @@ figures.draw("09_4_heads")
 # cheaper remedy.)
 #
 # **Does the order of the three tasks in a step matter?** EKJ left that open; E8 is E2 with the order turned round. The three batches make one sum, and a sum has no order, so only other
-# random numbers in dropout can tell the two apart: SST .443 and .458, QQP .639 and .636, and STS collapses in both (three seeds each). So much do three equal seeds differ from three.
+# random numbers in dropout can tell the two apart: SST .443 and .458, QQP .639 and .636, and STS collapses in both (three seeds each). Two sets of three seeds
+# differ by this much when nothing but chance differs.
 #
 # Then EKJ replaced the SST head by routing (E7): every word votes for output vectors, and gives more of itself to the outputs that predict it well. It stayed near chance, and
 # the report could not say why. With MiniLM it does not fail: .437, .457 and .439 on SST, with SMART on all tasks, beside E2's .447, .462 and .466. (Its STS is as lost as E2's: .30, −.61 and .43.)
@@ -315,10 +326,10 @@ axes.set(
 axes.legend(fontsize=7.5, loc="upper left", bbox_to_anchor=(1.01, 1));
 
 # %% [markdown]
-# Both suspects go free. At either rate routing's loss falls below the linear head's, and on dev it is no worse (one seed, 400 sentences, an interval of ±
-# .05: no victory either, and 17 % more parameters at this width). So the head learns, and fast enough. What is left is what differs: SMART's noise on top of
-# it (E7 had it from the start), padding, which the method's published code counts as words and ours leaves out, or a slip in one program. From outside a
-# failure cannot be explained; but two good explanations for it can be thrown away in a minute.
+# Neither suspicion holds here. At either rate routing's loss falls below the linear head's, and on dev it is no worse (one seed, 400 sentences, an interval of ±
+# .05: no victory either, and 17 % more parameters at this width). So this head can learn this task, and fast enough, in our small models; for EKJ's BERT-base
+# both suspicions are weaker now, not disproved. SMART alone is not enough either: our E7 has it too. What still differs is padding, which the method's published
+# code counts as words and ours leaves out, or a slip in one program.
 #
 # ## Which vector speaks for the sentence
 #
@@ -331,7 +342,7 @@ figures.draw("09_5_pooling")
 # %% [markdown]
 # ![SST accuracy with four ways of pooling](../figures/09_5_pooling.png)
 #
-# With MiniLM (one epoch, three seeds) [CLS] and the mean of the words both have .457, the largest value .448, and the pooler, one more fresh layer to be taught, .444.
+# With MiniLM (one epoch, three seeds) [CLS] and the mean of the words both have .457, the largest value .447, and the pooler, one more fresh layer to be taught, .444.
 # The pooler comes last with each seed; between the first two no seed decides.
 #
 # ## Which task is next
@@ -376,8 +387,8 @@ pd.DataFrame({
 # ## What you have shown
 #
 # Own layers cost memory and no time; a second encoder costs time. 110, 138 and 386 million follow by arithmetic, 153 does not. Between models that share
-# anything the published differences are smaller than what chance alone gives on 1,101 sentences. And "it failed" is a question: two likely answers were tried
-# here, and both were wrong.
+# anything the published means differ by less than a point, and SST's ± 3 points alone move a mean of three by ± 1. And "it failed" is a question: two likely
+# answers were tried here, and neither held for our models.
 #
 # **Three questions**
 #

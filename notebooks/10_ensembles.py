@@ -125,7 +125,8 @@ pd.DataFrame({
 }).T
 
 # %% [markdown]
-# A point, and an interval that holds zero: on 1,101 sentences one cannot *prove* a gain of this size. That it is no accident one knows for another reason.
+# A point, and an interval that holds zero: on 1,101 sentences one cannot *prove* a gain of this size over the best of the three. What can be proved is less, and
+# always holds.
 #
 # ## Why it must help
 #
@@ -494,14 +495,15 @@ main([
 #
 # <details><summary>2. The report chose its big ensemble on dev and then scored it once on test. Is its test score flattered too?</summary>
 #
-# No: nothing was chosen on test, and so .7861 is honest. It would be if several ensembles had been handed in and the best score been told. Dev lost its
-# honesty when it was used for choosing; any set does.
+# No: nothing was chosen on test, and so .7861 is honest. It would be flattered if several ensembles had been handed in and the best score been told. Dev lost
+# its honesty when it was used for choosing; any set does.
 # </details>
 #
 # <details><summary>3. Why may two epochs of one run be averaged by weights, and two BERTs that were pre-trained from different random numbers not?</summary>
 #
 # The hidden numbers of two such BERTs are in another order: number 17 of one does the work of number 203 of the other, and the mean of the two does
-# neither's. Fine-tuned from one start the order is the same. Only their new heads begin at random, and these are small.
+# neither's. Fine-tuned from one start the order is the same, so a mean of weights can make sense. It is no promise: the two seeds above began at one BERT, went
+# far at a high rate, and their mean was worse than either.
 # </details>
 #
 # **Next:** [11 · Analysis](11_analysis.ipynb) asks what all these models still get wrong.

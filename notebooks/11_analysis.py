@@ -155,8 +155,8 @@ views.by_overlap(multi, scale.name)
 
 # %% [markdown]
 # The left panel asks where the yes-or-no answers fail, the right one where similarity scores are far off, both against the share of words in common. A model
-# can get far by counting shared words, and then falls for pairs that share all words but one. (At tiny scale QQP seems easiest at both ends, where nearly
-# nothing or nearly everything is shared; the bars say how far to trust that.)
+# that only counted shared words would fail on pairs that share all but one. Does yours? (At tiny scale QQP seems easiest at both ends, where nearly nothing or
+# nearly everything is shared; the bars say how far to trust that. MiniLM, below, has the same shape.)
 #
 # ## Scores that people gave
 #
@@ -251,7 +251,8 @@ figures.draw("11_3_sst_distance")
 # ![SST: what was taken for what.](../figures/11_1_sst_confusion.png) ![Recall and precision of each class, beside SMARTCS'.](../figures/11_2_sst_classes.png)
 # ![How far off, and errors next door.](../figures/11_3_sst_distance.png)
 #
-# The extreme classes are rarer than their neighbours, and a model that is not sure does well to answer with the milder one.
+# The extreme classes are rarer than their neighbours, and a model that is not sure does well to answer with the milder one: half of −− (51 %) is called −, 46 %
+# of ++ is called +. Of all errors 79 % fall next door; 14 of 1,101 are three or four classes off, where SerBERTus saw none.
 
 # %%
 figures.draw("11_4_qqp_confusion")
@@ -272,10 +273,14 @@ figures.draw("11_8_by_overlap")
 # ![QQP: what was taken for what.](../figures/11_4_qqp_confusion.png) ![STS: true and predicted scores.](../figures/11_5_sts_scores.png)
 # ![Calibration.](../figures/11_6_calibration.png) ![SST accuracy by length.](../figures/11_7_by_length.png) ![Pairs by shared words.](../figures/11_8_by_overlap.png)
 #
+# **QQP:** 90 % of the different pairs and 83 % of the equal ones are found; errors fall evenly on both sides. **STS:** labels have peaks at 0, 3, 4 and 5,
+# predictions hardly: the mean of what a label may be lies between. **Calibration:** from .6 to .9 the SST model is surer than right, and a temperature would mend
+# that. **Length:** all five intervals overlap, so nothing is shown. **Overlap:** pairs with hardly a common word are easiest, those that share half are hardest.
+#
 # ## What you have shown
 #
-# A model's errors have a shape: near the diagonal, where classes touch; among pairs that share words; where people themselves disagree. How sure it is and how right it is
-# are two things, and one number mends the first.
+# A model's errors have a shape: MiniLM's lie next door, the tiny BERT's mostly on the other diagonal; on QQP they gather where half of the words are shared. How
+# sure it is and how right it is are two things, and one number mends the first.
 #
 # **Three questions**
 #

@@ -122,7 +122,7 @@ def distance(record=None, scale="mini"):
     bars = left.bar(off.index, off["share"], color=style.BLUE)
     left.bar_label(bars, [f"{n}" for n in off["n"]], fontsize=8)
     left.axvline(said("S15", "largest distance")[1] + 0.5, color=style.BLACK, ls=":", lw=1.2, label="SerBERTus: none beyond")
-    left.set(xlabel="classes between prediction and truth", ylabel="share of sentences", title="How far off")
+    left.set(xlabel="classes apart, prediction and truth", ylabel="share of sentences", title="How far off")
     left.legend(fontsize=7.5, loc="upper right", **over)
     right.bar(range(5), near, color=style.ORANGE)
     right.axhspan(*said("M11", "errors in a neighbouring class"), color="#E4E4E4", zorder=0, label="SMARTCS, its five classes")

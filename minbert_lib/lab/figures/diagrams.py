@@ -93,7 +93,7 @@ def drawn(names=SHOWN):
     height = max(len(floors(SYSTEMS[name])) for name in names)
     for axes, name in zip(figure.subplots(rows, 3, squeeze=False).flat, names):
         panel(axes, name, height)
-    note = "Read from the table of systems (`minbert systems`), for BERT-base. Grey: words, and what is shared; colour: a task's own."
+    note = "Read from the table of systems (`minbert systems`), for BERT-base. Grey: words, [CLS], what is shared; colour: a task's own."
     style.caption(figure, note)
     return figure
 
