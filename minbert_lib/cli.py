@@ -166,7 +166,7 @@ def ensemble(args):
     """Choose recorded runs whose predictions, averaged, score best on dev; say what that gives and what it costs.
 
     RUN is a system's name (all its runs), a run's key, or a folder that `minbert train --out` made; without any, every recorded
-    run that learned from a fair part of the task's rows. A member is added while the dev score does not fall. What was chosen on
+    run that learned from a fair part of the task's rows (--min-epochs 2: and read them twice). A member is added while the dev score does not fall. What was chosen on
     dev is scored again on folds it was not chosen on. --out needs no weights: predictions are stored with every record. --teach
     needs the members' weights. --average chooses nothing: it makes one model whose weights are the mean of the RUNs', which must
     be alike.
@@ -179,7 +179,7 @@ def ensemble(args):
         record = predict.average_runs(args.runs, args.average)
         print(f"{args.average}: " + "  ".join(f"{task} {value:.4f}" for task, value in record["scores"].items()))
         return
-    known = members.recorded(args.runs, scale(args.scale).name)
+    known = members.taught(members.recorded(args.runs, scale(args.scale).name), args.min_epochs)
     tasks = (args.task,) if args.task else ("sst", "qqp", "sts")
     least = 0 if args.runs else members.LEAST  # who is named is wanted
     options = {"replacement": args.replacement, "limit": args.limit, "folds": args.folds}

@@ -75,6 +75,7 @@ COMMANDS = {  # name: summary, then its options; a list among them: exactly one 
         option("--scale", **SCALES),
         option("--task", choices=("sst", "qqp", "sts", "cfimdb"), help="one task only (default: sst, qqp and sts)"),
         option("--replacement", action="store_true", help="a member may be chosen again, which weights it"),
+        option("--min-epochs", type=int, default=1, metavar="N", help="no candidates of fewer epochs (default: %(default)s)"),
         option("--limit", type=int, metavar="N", help="at most N members a task"),
         option("--folds", type=int, default=5, metavar="N", help="for the honest score (default: %(default)s)"),
         option("--out", metavar="FOLDER", help="write the submission files and ensemble.json here"),

@@ -88,7 +88,7 @@ def test_no_example_is_scored_by_a_choice_it_took_part_in(seed, folds):
         seen.append(where.tolist())
         return sst(predictions, labels[where])
 
-    found = ensemble.cross_validated_greedy(members, positions, score, folds, seed)
+    found = ensemble.cross_validated_greedy(members, positions, score, folds, seed, cuts=1)
     parts = [where for where, _ in groupby(seen) if len(where) < len(labels)]
     assert len(parts) == 2 * folds == 2 * len(found.chosen)
     for chosen_on, scored_on in zip(parts[::2], parts[1::2]):
@@ -104,17 +104,19 @@ def test_teams_that_answer_on_other_scales_do_not_spoil_the_honest_score():
     alike = ensemble.cross_validated_greedy([one, one / 5 + 9], labels, sts, folds=3)
     assert alike.honest == pytest.approx(ensemble.cross_validated_greedy([one], labels, sts, folds=3).honest, abs=0.01)
     shifted = one + np.repeat([0, 40, 0], 30)[np.argsort(np.random.default_rng(0).permutation(90))]  # one part of three
-    assert ensemble.cross_validated_greedy([shifted], labels, sts, folds=3).honest == pytest.approx(alike.honest, abs=0.01)
+    assert ensemble.cross_validated_greedy([shifted], labels, sts, folds=3, cuts=1).honest == pytest.approx(alike.honest, abs=0.01)
 
 
 def test_the_honest_score_is_put_together_from_the_folds():
     members, labels = some_members(1)
-    found = ensemble.cross_validated_greedy(members, labels, sst, folds=3, seed=2)
-    right = 0
-    for held_out, chosen in zip(np.array_split(np.random.default_rng(2).permutation(30), 3), found.chosen, strict=True):
+    found = ensemble.cross_validated_greedy(members, labels, sst, folds=3, seed=2, cuts=2)
+    parts = [part for seed in (2, 3) for part in np.array_split(np.random.default_rng(seed).permutation(30), 3)]
+    right = []
+    for held_out, chosen in zip(parts, found.chosen, strict=True):
         average = np.mean([members[i][held_out] for i in chosen], axis=0)
-        right += (average.argmax(1) == labels[held_out]).sum()
-    assert found.honest == pytest.approx(right / 30)
+        right.append((average.argmax(1) == labels[held_out]).sum())
+    assert found.each == pytest.approx([sum(right[:3]) / 30, sum(right[3:]) / 30])  # two ways to cut, each its own score
+    assert found.honest == pytest.approx(sum(right) / 60) and found.optimism == pytest.approx(found.usual - found.honest)
 
 
 def test_noise_shows_the_optimism_of_the_usual_way():

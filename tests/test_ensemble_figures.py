@@ -69,7 +69,7 @@ def test_the_curve_of_further_members_agrees_with_greedy_and_ends_with_all(recor
     found = ensemble.greedy_ensemble(pool.predictions, pool.labels, score)
     assert tuple(usual[: len(found.path)]) == found.path
     assert usual[-1] == pytest.approx(honest[-1]) == pool.score(range(len(pool.runs)))  # all are in: nothing is chosen
-    fixed = ensemble.cross_validated_greedy(pool.predictions, pool.labels, score, limit=1)
+    fixed = ensemble.cross_validated_greedy(pool.predictions, pool.labels, score, limit=1, cuts=1)
     assert honest[0] == pytest.approx(fixed.honest)
 
 

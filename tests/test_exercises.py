@@ -58,8 +58,7 @@ def test_every_wrong_answer_is_caught_with_its_own_message(name):
         verdict = desk.verdict_on(EXERCISES[name], cell(text)[name], seconds=0.7 if "never ends" in words else 10)
         assert verdict.state == "wrong", (words, verdict)
         assert words in verdict.message, (words, verdict.message)
-        assert verdict.message not in messages, (words, messages.get(verdict.message), verdict.message)
-        messages[verdict.message] = words
+        assert messages.setdefault(verdict.message, words) == words, (words, messages[verdict.message], verdict.message)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

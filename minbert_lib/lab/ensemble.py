@@ -37,6 +37,9 @@ def average_predictions(predictions):
     return np.mean(arrays, axis=0)
 
 
+CUTS = 10  # ways to cut dev into folds, for one honest score
+
+
 @dataclass(frozen=True)
 class Ensemble:
     chosen: tuple[int, ...]  # positions in the list of members, in the order of choice
@@ -76,8 +79,12 @@ def greedy_ensemble(members, labels, score, replacement=False, limit=None, stop=
 @dataclass(frozen=True)
 class Honest:
     usual: float  # chosen on all of dev and scored on all of dev
-    honest: float  # the mean over the parts of dev, each scored by an ensemble that was chosen without it
+    each: tuple[float, ...]  # for every way to cut dev: the mean over its parts, each scored by an ensemble that was chosen without it
     chosen: tuple[tuple[int, ...], ...]  # the choice of each fold
+
+    @property
+    def honest(self):
+        return float(np.mean(self.each))
 
     @property
     def optimism(self):
@@ -98,20 +105,23 @@ def folds_of(n, folds, seed=0):
     return [(np.setdiff1d(np.arange(n), part), part) for part in parts]
 
 
-def cross_validated_greedy(members, labels, score, folds=5, seed=0, **options):
+def cross_validated_greedy(members, labels, score, folds=5, seed=0, cuts=CUTS, **options):
     """Greedy choice, scored on parts of dev that had no part in it. `options` are greedy_ensemble's.
 
     A little severe, as each choice sees only (folds − 1) / folds of dev; the usual score flatters by more. Every part is scored by
-    itself: two teams may answer on two scales, which r does not mind within a part and would mind across them.
+    itself: two teams may answer on two scales, which r does not mind within a part and would mind across them. One way to cut dev
+    into parts may be lucky by a point, so there are `cuts` of them, the first with `seed`.
     """
     members, labels = [np.asarray(member, dtype=float) for member in members], np.asarray(labels)
-    parts = folds_of(len(labels), folds, seed)
     usual = greedy_ensemble(members, labels, score, **options).score
-    chosen, scores = [], []
-    for dev, test in parts:
-        chosen.append(greedy_ensemble([member[dev] for member in members], labels[dev], score, **options).chosen)
-        scores.append(score(average_predictions([members[i][test] for i in chosen[-1]]), labels[test]))
-    return Honest(usual, float(_over_parts(scores, parts)), tuple(chosen))
+    chosen, each = [], []
+    for cut in range(seed, seed + cuts):
+        scores, parts = [], folds_of(len(labels), folds, cut)
+        for dev, test in parts:
+            chosen.append(greedy_ensemble([member[dev] for member in members], labels[dev], score, **options).chosen)
+            scores.append(score(average_predictions([members[i][test] for i in chosen[-1]]), labels[test]))
+        each.append(float(_over_parts(scores, parts)))
+    return Honest(usual, tuple(each), tuple(chosen))
 
 
 def greedy_curve(members, labels, score, folds=5, seed=0):

@@ -22,7 +22,7 @@ from ..text import iter_file
 from ..text.rows import find_file
 from . import records
 from .config import THREE
-from .ensemble import Ensemble, Honest, average_predictions, cross_validated_greedy, greedy_ensemble, score_of
+from .ensemble import CUTS, Ensemble, Honest, average_predictions, cross_validated_greedy, greedy_ensemble, score_of
 from .facts import facts
 from .submission import SPLITS, check_submission, submission_path, write_submission
 
@@ -30,7 +30,8 @@ NAME = "ensemble.json"
 SINGLE = "single model"
 HOW = (
     "a task's members: from the candidate that is best on dev, the one that helps most is added while the dev score does not fall; "
-    "their unrounded predictions are averaged. cross_validated: the same choice on all but one of {folds} parts of dev, scored on that one"
+    "their unrounded predictions are averaged. cross_validated: the same choice on all but one of {folds} parts of dev, scored on that "
+    "one, the mean of {cuts} ways to cut dev; range: the lowest and the highest of these"
 )
 
 
@@ -88,6 +89,11 @@ def _of_folder(folder):
 def where(run):
     """By what `minbert predict` finds a run's weights."""
     return run.get("folder", run["key"])
+
+
+def taught(known, epochs):
+    """The runs that read their data at least so many times: a sweep's short runs are experiments, not candidates."""
+    return [run for run in known if run["config"]["epochs"] >= epochs]
 
 
 LEAST = 0.3  # of the rows that the best taught candidate learned from
@@ -180,7 +186,9 @@ def as_text(teams):
         candidates = team.pool
         lines.append(f"{task}: {len(candidates.runs)} candidates, {len(candidates.labels):,} dev examples")
         lines += [f"  {value:.4f}  + {named(run)}" for run, value in zip(team.runs, team.ensemble.path)]
-        lines.append(f"  {team.honest.honest:.4f}  cross-validated: the choice flatters itself by {team.honest.optimism:+.4f}")
+        low, high = min(team.honest.each), max(team.honest.each)
+        flattery = f"{team.honest.optimism:+.4f} (dev cut in {len(team.honest.each)} ways: {low:.4f} to {high:.4f})"
+        lines.append(f"  {team.honest.honest:.4f}  cross-validated: the choice flatters itself by {flattery}")
         lines.append(f"  {candidates.score(range(len(candidates.runs))):.4f}  all candidates averaged, nothing chosen")
     columns = [*teams, *(name for name in ("mean", "mean_norm") if set(THREE) <= set(teams))]
     lines.append(f"{'':<28}" + "".join(f"{name:>10}" for name in (*columns, "models", "million", "minutes")))
@@ -203,27 +211,41 @@ def named(run):
 def hand_in(teams, out, **options):
     """Write the submission files from the members' stored predictions, checked, and ensemble.json; → their paths.
 
-    `options`: how the teams were chosen, as `choose` took it (replacement, limit, folds).
+    A file whose rows are not those that every member predicted is not written, and the reason is told: a stored prediction knows its
+    row by its place alone. `options`: how the teams were chosen, as `choose` took it (replacement, limit, folds).
     """
     place = scale_of(_scale(teams)).data
     paths = []
     for task, team in teams.items():
-        stored = [records.predictions(run) for run in team.runs]
         for split in SPLITS:
-            if lacking := [run for run, one in zip(team.runs, stored) if task not in one.get(split, {})]:
+            try:
+                source = find_file(task, split, place)
+                ids = [example.id for example in iter_file(source, task, split)]
+                stored = [_of_these_rows(run, task, split, source, len(ids)) for run in team.runs]
+            except MinbertError as error:
                 path = submission_path(out, task, split)
                 path.unlink(missing_ok=True)  # an older one is another team's
-                print(f"{path}: not written, {named(lacking[0])} has no {split} predictions for {task}", file=sys.stderr)
+                print(f"{path}: not written, {error}", file=sys.stderr)
                 continue
-            answers = decide(average_predictions([one[split][task] for one in stored]), task)
-            source = find_file(task, split, place)
-            path = write_submission(out, task, split, (example.id for example in iter_file(source, task, split)), answers)
-            if wrong := check_submission(path, (example.id for example in iter_file(source, task, split)), task):
+            paths.append(write_submission(out, task, split, ids, decide(average_predictions(stored), task)))
+            if wrong := check_submission(paths[-1], ids, task):
                 raise MinbertError(wrong[0])
-            paths.append(path)
     paths.append(Path(out) / NAME)
     write_atomic(paths[-1], json.dumps(records.rounded(described(teams, **options)), indent=1) + "\n")
     return paths
+
+
+def _of_these_rows(run, task, split, source, rows):
+    """A run's stored predictions for one split, if they are of the rows of the file `source`."""
+    found = records.predictions(run).get(split, {}).get(task)
+    if found is None:
+        raise MinbertError(f"{named(run)} has no {split} predictions for {task}")
+    about = run["data"].get(f"{split}/{task}", {})
+    if about.get("sha256", records.fingerprint(source)) != records.fingerprint(source):
+        raise MinbertError(f"{named(run)} predicted another {about['file']} ({about['rows']:,} rows) than {source} ({rows:,})")
+    if len(found) != rows:
+        raise MinbertError(f"{named(run)} predicted {len(found):,} of the {rows:,} rows of {source}")
+    return found
 
 
 def described(teams, replacement=False, limit=None, folds=5):
@@ -236,20 +258,23 @@ def described(teams, replacement=False, limit=None, folds=5):
     scores = {name: {"dev": table[many][name], "cross_validated": table[one][name]} for name in means(table[many])}
     cost = {fact: table[many][fact] for fact in ("models", "parameters", "seconds")}
     return {
-        "command": " ".join(command), "model": runs[0]["model"], "scale": here, "how": HOW.format(folds=folds), **scores, **cost,
+        "command": " ".join(command), "model": runs[0]["model"], "scale": here, "how": HOW.format(folds=folds, cuts=CUTS), **scores, **cost,
         "tasks": {task: _described(team) for task, team in teams.items()},
     }  # fmt: skip
 
 
 def _described(team):
-    scores = {"dev": team.ensemble.score, "cross_validated": team.honest.honest}
+    each, task = team.honest.each, team.pool.task
+    scores = {"dev": team.ensemble.score, "cross_validated": team.honest.honest, "range": [min(each), max(each)]}
+    of = team.runs[0]["data"]
+    files = {split: of[f"{split}/{task}"] for split in SPLITS if f"{split}/{task}" in of}  # what the submission files answer
     candidates = [run["key"] for run in team.pool.runs]
-    return {**scores, "members": [_member(run) for run in team.runs], "candidates": candidates}
+    return {**scores, "files": files, "members": [_member(run) for run in team.runs], "candidates": candidates}
 
 
 def _member(run):
     known = {"name": run["name"], "seed": run["config"]["seed"], "key": run["key"]}
-    return known | ({"folder": run["folder"]} if "folder" in run else {})
+    return known | ({"folder": str(Path(run["folder"]).resolve())} if "folder" in run else {})
 
 
 def read_ensemble(folder):

@@ -21,6 +21,7 @@ from ..learn.precision import choose
 from ..model import BertConfig, BertModel, weights
 from ..model.multitask import MultitaskModel
 from ..text import Dataset, Rows, Tokenizer, iter_file, read_rows
+from ..text.inventory import origin
 from ..text.rows import find_file
 from . import records
 from .build import MODEL_FIELDS, teacher_folder
@@ -176,8 +177,9 @@ def average_runs(runs, out):
                 f"{runs[0]} and {run} differ in {', '.join(differ)}: only seeds and epochs of one setting have a mean"
             )
     first.model.load_state_dict(average_weights(member.model.state_dict() for member in members))
-    predictions, scores = _scored(first)
+    predictions, scores, asked = _scored(first)
     record = first.record | {"name": f"{first.config.name}-average", "key": "-".join(keys), "scores": scores | means(scores)}
+    record["data"] = record["data"] | asked
     whose = ", ".join(f"{key} (epoch {member.record['best_epoch']})" for key, member in zip(keys, members))
     record |= {"notes": [f"mean of the weights of {whose}"], "epochs": [], "curve": [], "intervals": {}}
     seconds = {key: 0.0 for key in keys}  # epochs of one run are one training
@@ -199,10 +201,11 @@ def _differ(one, other):
 
 
 def _scored(member):
-    """({split: {task: array}} as a record keeps them, {task: dev score}), on the very dev files that its run was scored on."""
-    found, scores = {"dev": {}, "test": {}}, {}
+    """({split: {task: array}} as a record keeps them, {task: dev score}, what is known of the test files), on the run's own dev files."""
+    found, scores, asked = {"dev": {}, "test": {}}, {}, {}
     for task in member.config.scored:
         dev, test = dev_rows(member.record, task), read_rows(task, "test", scale(member.config.scale).data)
         found["dev"][task], found["test"][task] = (member.predict(task, rows.examples) for rows in (dev, test))
         scores[task] = score(found["dev"][task], np.array([example.label for example in dev.examples]), task)
-    return found, scores
+        asked[f"test/{task}"] = test.fingerprint() | {"origin": origin(test.path)}
+    return found, scores, asked

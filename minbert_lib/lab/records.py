@@ -89,9 +89,10 @@ def find(config):
 
 
 def of_these_files(record, config):
-    """Did this run read the very files that are here? One that is not here, or not recorded, speaks neither for nor against."""
+    """Did this run read the very files that are here? One that is not here, or not recorded, speaks neither for nor against;
+    nor does a test file, of which no score and no weight depends."""
     place, wanted = scale(config.scale), []
-    for name, facts in record.get("data", {}).items():
+    for name, facts in _read(record).items():
         split, task = name.split("/")
         files = [place.data / (TASKS[task].file(split) + end) for end in ("", ".gz")]
         if not (split == "train" and task in config.augment):  # augmented rows have a hash of their own
@@ -125,9 +126,13 @@ def ground(record):
 
     Training files count by their names: augmentation is a setting, and gives the rows a hash of their own.
     """
-    data = record.get("data", {})
-    files = {name: facts["file" if name.startswith("train/") else "sha256"] for name, facts in data.items()}
+    files = {name: facts["file" if name.startswith("train/") else "sha256"] for name, facts in _read(record).items()}
     return json.dumps([files, record.get("precision")], sort_keys=True)
+
+
+def _read(record):
+    """What is known of the files that a run's weights and scores depend on, {"split/task": facts}."""
+    return {name: facts for name, facts in record.get("data", {}).items() if not name.startswith("test/")}
 
 
 def load_all(where=None, scale=None, name=None):

@@ -176,10 +176,11 @@ def _record(made, made_with, wall):
     scores, _, dev = evaluate(made.model, made.dev, **settings)
     answers = {task: (decide(dev[task], task), made.dev[task].labels, METRIC[TASKS[task].kind]) for task in scores}
     intervals = {task: stats.bootstrap(*answer) for task, answer in answers.items()} | stats.bootstrap_means(answers)
-    test = {}
+    asked, test = {}, {}
     for task in scores:
         try:
-            test[task] = predict(made.model, dataset(config, made.tokenizer, task, "test"), **settings)[0]
+            asked[task] = dataset(config, made.tokenizer, task, "test")
+            test[task] = predict(made.model, asked[task], **settings)[0]
         except MinbertError as error:
             made.notes.append(f"no test predictions for {task}: {error}")
     record = {
@@ -207,7 +208,7 @@ def _record(made, made_with, wall):
         "packages": {"minbert": __version__, "torch": torch.__version__, "python": platform.python_version()},
         "data": {
             f"{split}/{task}": data.rows.fingerprint() | {"origin": origin(data.rows.path), "truncated": data.truncated}
-            for split, sets in (("train", made.train), ("dev", made.dev))
+            for split, sets in (("train", made.train), ("dev", made.dev), ("test", asked))
             for task, data in sets.items()
         },
         "notes": made.notes,

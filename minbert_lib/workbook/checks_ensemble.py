@@ -13,8 +13,18 @@ def average_spec(predictions, twist=""):
         stack = torch.nn.functional.one_hot(stack.argmax(-1), stack.size(-1)).double()
     if twist in ("labels", "rounded") and not (twist == "labels" and several):
         stack = stack.round()
+    if twist == "class numbers":
+        return stack.argmax(-1).double().mean(0)
+    if twist == "vote":
+        return (stack.argmax(-1) if several else stack.round()).mode(0).values.double()
     if twist == "forgets first":
         return stack[min(1, len(stack) - 1) :].mean(0)
+    if twist in NOTHING:
+        if several or len(stack) > 1:
+            raise ValueError("only of one member nothing is left")
+        return NOTHING[twist](stack[0])
+    if twist == "yes/no logits":
+        return stack.logit().mean(0).sigmoid()
     if twist == "forgets last":
         return stack[: max(1, len(stack) - 1)].mean(0)
     if twist == "running":
@@ -37,19 +47,29 @@ def average_spec(predictions, twist=""):
         "largest": stack.amax(0),
         "first": stack[0],
         "one less": stack.sum(0) / max(len(stack) - 1, 1),
+        "sum without first": stack[1:].sum(0) / len(stack),
         "each": stack.flatten(1).mean(1),
     }
     return others.get(twist, stack.mean(0))
 
 
+NOTHING = {  # what is left of one member without the first, in three ways to write it
+    "no rows": lambda member: torch.full_like(member, torch.nan),
+    "no mean": lambda member: member.new_tensor(torch.nan),
+    "no sum": lambda member: member.new_tensor(0.0),
+}
 AVERAGE_MISTAKES = {
-    "you average labels, which throws away how sure each member was: average the probabilities": "labels",
+    "you average labels, or let them vote, which throws away how sure each member was: average the probabilities": (
+        "labels", "class numbers", "vote",
+    ),
     "you round before averaging: average first, round last and elsewhere": "rounded",
     "you round, or choose the class, after averaging: return the mean itself": "decided",
-    "the first member is forgotten": "forgets first",
+    "the first member is forgotten": ("forgets first", "sum without first", *NOTHING),
     "the last member is forgotten": "forgets last",
     "you halve after every member, so that the last counts for most: sum all, then divide by their number": "running",
-    "you average logits, whose scale is each head's own, so that the loudest head decides: average the probabilities": "logits",
+    "you average logits, whose scale is each head's own, so that the loudest head decides: average the probabilities": (
+        "logits", "yes/no logits",
+    ),
     "this is the mean of logarithms, in which one member that is sure of No outvotes all: average the probabilities": "geometric",
     "you put probabilities through a softmax again before averaging": "softmax",
     "this is the sum; divide by the number of members": "sum",
@@ -58,7 +78,7 @@ AVERAGE_MISTAKES = {
     "you divide by one less than the number of members": "one less",
     "you return the first member only": "first",
     "you average each member over its examples; the mean over members, example by example, is wanted": "each",
-}
+}  # fmt: skip
 
 
 def check_average(answer):
@@ -85,6 +105,8 @@ def check_average(answer):
 
 def greedy_spec(members, labels, score, twist=""):
     """Positions, in order of choice: the best member, then whichever helps most, while the score does not fall."""
+    if twist in AS:
+        members = [AS[twist](np.asarray(member)) for member in members]
     alone = [score(member, labels) for member in members]
     chosen, path = [], []
     if twist == "starts at 0":
@@ -93,7 +115,9 @@ def greedy_spec(members, labels, score, twist=""):
         chosen, path = [int(np.argmin(alone))], [min(alone)]
     while len(chosen) < len(members):
         left = [i for i in range(len(members)) if i not in chosen or twist == "again"]
-        mean = lambda i: sum(members[j] for j in [*chosen, i]) / (1 if twist == "sum" else len(chosen) + 1)
+        first = 1 if twist.startswith("without first") else 0  # where the sum begins
+        count = {"sum": 1, "too few": max(len(chosen), 1), "without first": max(len(chosen), 1)}.get(twist, len(chosen) + 1)
+        mean = lambda i: sum(members[j] for j in [*chosen[first:], i]) / count
         scores = [alone[i] if twist == "by own score" else score(mean(i), labels) for i in left]
         best = int(np.argmin(scores) if twist == "worst" else np.argmax(scores))
         value = score(mean(left[best]), labels)
@@ -107,7 +131,18 @@ def greedy_spec(members, labels, score, twist=""):
     )
 
 
+def _logit(member):
+    inside = np.clip(member, 1e-6, 1 - 1e-6)
+    return np.log(inside / (1 - inside))
+
+
+AS = {"rounded": np.round, "logits": _logit}  # what else than predictions she may average
 GREEDY_MISTAKES = {
+    "you return the best member only": "one",
+    "the best member is chosen, but left out of the mean when the next ones are tried": ("without first", "without first, counted"),
+    "you divide by the number of members before the new one: it counts too": "too few",
+    "you average rounded predictions, or labels: average the predictions as they are": "rounded",
+    "you average logits: average the predictions as they are": "logits",
     "you start from member 0; from the best one is wanted": "starts at 0",
     "you start from the worst member": "starts with worst",
     "the first member is forgotten in what you return": "forgets first",
@@ -118,7 +153,6 @@ GREEDY_MISTAKES = {
     "a member is chosen more than once; without replacement each is chosen once at most": "again",
     "you score the sum of the predictions; their mean is wanted": "sum",
     "you add the member that helps least": "worst",
-    "you return the best member only": "one",
     "you stop after two members": "two",
     "you return the members sorted; the order of choice is wanted": "sorted",
 }
@@ -141,13 +175,16 @@ def check_greedy(answer):
         labels = rng.integers(0, 2, n).astype(float)
         noise = rng.uniform(0.2, 0.8, count)[:, None]
         members = [np.clip(row, 0, 1) for row in labels + noise * rng.normal(size=(count, n))]
-        members = [0.3 * member for member in members] if count == 3 else members  # so small that a sum comes closer than a mean
+        size = {3: 0.3, 4: 1.8}.get(count, 1)  # so small that a sum comes closer than a mean, so large that a mean with too few does
+        members = [size * member for member in members]
         cases.append({"members": members, "labels": labels, "score": score})
 
     def called(members, labels, score):
         found = answer(members, labels, score)
         found = getattr(found, "chosen", found)
         found = found[0] if isinstance(found, tuple) and found and isinstance(found[0], (list, tuple)) else found
+        if isinstance(found, (list, tuple)) and len(found) > len(members):
+            raise Wrong(f"{len(found)} positions for {len(members)} members: without replacement each is chosen once at most")
         try:
             return torch.tensor([int(i) for i in found] + [-1] * (len(members) - len(found)))
         except (TypeError, ValueError) as error:
@@ -168,8 +205,10 @@ def held_out_spec(members, labels, score, dev, test, twist=""):
         chosen = chosen[:1]
     if twist == "first members":
         chosen = range(len(chosen))
+    if twist == "forgets first":
+        chosen = chosen[1:] if len(chosen) > 1 else chosen
     where = dev if twist == "predicts dev" else np.arange(len(labels)) if twist == "predicts all" else test
-    mean = np.mean([members[i][where] for i in chosen], axis=0)
+    mean = np.mean([AS.get(twist, np.asarray)(members[i][where]) for i in chosen], axis=0)
     if twist == "score":
         return torch.tensor(score(mean, labels[where]), dtype=torch.float64)
     return torch.as_tensor(mean)
@@ -182,6 +221,9 @@ HELD_OUT_MISTAKES = {
     "you predict all examples; only those of test are wanted, in its order": "predicts all",
     "you average all members; only the chosen ones are wanted": "all members",
     "you predict with the best member only; the mean of all chosen is wanted": "best only",
+    "the first of the chosen members is forgotten": "forgets first",
+    "you average rounded predictions, or labels: average the predictions as they are": "rounded",
+    "you average logits: average the predictions as they are": "logits",
     "you take as many members as were chosen, but the first ones in the list: chosen holds their positions": "first members",
     "you return the score; the mean predictions for test are wanted": "score",
 }

@@ -201,7 +201,8 @@ def _differs_number(got, expected, rtol, atol):
 def compare(answer, cases, spec, mistakes, picture=None, **tolerance):
     """How many of `cases` (dicts of inputs) `answer` gets right; else Wrong, with the mistake that explains all its numbers.
 
-    mistakes: message → the `twist` with which `spec` makes this mistake. picture: function(answer) → Picture or None.
+    mistakes: message → the `twist` with which `spec` makes this mistake, or several: ways to make it, of which each case may show
+    another. picture: function(answer) → Picture or None.
     """
     answers, right, first = [], 0, ""
     for case in cases:
@@ -220,8 +221,8 @@ def compare(answer, cases, spec, mistakes, picture=None, **tolerance):
     if not first:
         return len(cases)
     shown = picture(answer) if picture else None
-    for message, twist in mistakes.items():
-        if all(_same(got, _or_none(spec, case, twist), **tolerance) for got, case in zip(answers, cases)):
+    for message, twists in mistakes.items():
+        if all(_made(got, spec, case, twists, tolerance) for got, case in zip(answers, cases)):
             raise Wrong(message, shown)
     partly = _partly(answers, cases, spec, mistakes, tolerance)
     if partly:
@@ -232,8 +233,8 @@ def compare(answer, cases, spec, mistakes, picture=None, **tolerance):
 def _partly(answers, cases, spec, mistakes, tolerance):
     """The mistake that explains the first wrong case and at least one other, where two were made at once."""
     wrong = [(got, case) for got, case in zip(answers, cases) if differs(got, spec(**case), **tolerance)]
-    for message, twist in mistakes.items():
-        fits = [_same(got, _or_none(spec, case, twist), **tolerance) for got, case in wrong]
+    for message, twists in mistakes.items():
+        fits = [_made(got, spec, case, twists, tolerance) for got, case in wrong]
         if fits[0] and sum(fits) > 1:
             return message
     return ""
@@ -245,8 +246,10 @@ def _repeats(answer, case, earlier, **tolerance):
     return not isinstance(earlier, (torch.Tensor, float)) or not differs(ask(answer, case), earlier, **tolerance)
 
 
-def _same(got, expected, **tolerance):
-    return expected is not None and not differs(got, expected, **tolerance)
+def _made(got, spec, case, twists, tolerance):
+    """Are her numbers what one of these mistakes gives?"""
+    found = (_or_none(spec, case, twist) for twist in ((twists,) if isinstance(twists, str) else twists))
+    return any(expected is not None and not differs(got, expected, **tolerance) for expected in found)
 
 
 def _or_none(spec, case, twist):
@@ -257,4 +260,12 @@ def _or_none(spec, case, twist):
 
 
 def _shapes(case):
-    return ", ".join(f"{k} {tuple(v.shape)}" if hasattr(v, "shape") else f"{k}={v!r}"[:40] for k, v in case.items())
+    return ", ".join(f"{name} {_shape(value)}" for name, value in case.items())
+
+
+def _shape(value):
+    if hasattr(value, "shape"):
+        return str(tuple(value.shape))
+    if isinstance(value, (list, tuple)) and value and all(hasattr(one, "shape") for one in value):
+        return f"[{', '.join(_shape(one) for one in value)}]"
+    return getattr(value, "__name__", "") or (repr(value) if len(repr(value)) <= 40 else f"{repr(value)[:39]}…")

@@ -12,6 +12,12 @@ def average_predictions(predictions):
     labels = [np.eye(p.shape[-1])[p.argmax(-1)] if p.ndim == 2 else np.round(p) for p in predictions]
     return np.mean(labels, axis=0)
 '''),
+    ("average labels", ONE + "np.mean([p.argmax(-1) for p in predictions], axis=0)\n"),
+    ("average labels", '''
+def average_predictions(predictions):
+    labels = np.stack([p.argmax(-1) if p.ndim == 2 else np.round(p) for p in predictions]).astype(int)
+    return np.array([np.bincount(votes).argmax() for votes in labels.T])
+'''),
     ("round before averaging", ONE + "np.mean(np.round(predictions), axis=0)\n"),
     ("after averaging", '''
 def average_predictions(predictions):
@@ -19,6 +25,8 @@ def average_predictions(predictions):
     return mean.argmax(-1) if mean.ndim == 2 else mean.round()
 '''),
     ("first member is forgotten", ONE + "np.mean(predictions[1:] if len(predictions) > 1 else predictions, axis=0)\n"),
+    ("first member is forgotten", ONE + "np.mean(predictions[1:], axis=0)\n"),
+    ("first member is forgotten", ONE + "sum(predictions[1:]) / len(predictions)\n"),
     ("last member is forgotten", ONE + "np.mean(predictions[:-1] or predictions, axis=0)\n"),
     ("halve after every member", '''
 def average_predictions(predictions):
@@ -38,6 +46,11 @@ def average_predictions(predictions):
         return np.mean(predictions, axis=0)
     logits = np.mean([np.log(p + 1e-12) for p in predictions], axis=0)
     return np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+'''),
+    ("loudest head decides", '''
+def average_predictions(predictions):
+    logits = np.mean([np.log(p / (1 - p)) for p in predictions], axis=0)
+    return 1 / (1 + np.exp(-logits))
 '''),
     ("through a softmax again", '''
 def average_predictions(predictions):

@@ -17,6 +17,7 @@ def greedy_ensemble(members, labels, score):
 '''
 but = edits_of(BASE)
 START = "chosen, best = [], -math.inf"
+MEAN = "np.mean([members[j] for j in chosen + [i]], axis=0)"
 
 WRONG = [
     ("start from member 0", but((START, "chosen, best = [0], score(members[0], labels)"))),
@@ -33,6 +34,14 @@ WRONG = [
     ("stop after two", but(("return chosen", "return chosen[:2]"))),
     ("members sorted", but(("return chosen", "return sorted(chosen)"))),
     ("positions of the chosen members", but(("return chosen", "return best"))),
+    ("left out of the mean", but((MEAN, "np.mean([members[j] for j in chosen[1:] + [i]], axis=0)"))),
+    ("left out of the mean", but((MEAN, "sum([members[j] for j in chosen[1:]], members[i]) / (len(chosen) + 1)"))),
+    ("it counts too", but((MEAN, "sum([members[j] for j in chosen], members[i]) / max(len(chosen), 1)"))),
+    ("rounded predictions, or labels", but((MEAN, "np.mean([members[j].round() for j in chosen + [i]], axis=0)"))),
+    ("you average logits", but((
+        MEAN, "np.mean([np.log(np.clip(members[j], 1e-6, 1 - 1e-6) / (1 - np.clip(members[j], 1e-6, 1 - 1e-6))) for j in chosen + [i]], axis=0)"
+    ))),
+    ("50 positions for", but(("len(chosen) < len(members)", "len(chosen) < 50"), (" if i not in chosen", ""))),
     ("a loop that never ends", but(("            break\n", "            continue\n"))),
 ]
 

@@ -26,6 +26,8 @@ WRONG = [
     ("you average all members", but(("for i in chosen]", "for i in range(len(members))]"))),
     ("with the best member only", but(("for i in chosen]", "for i in chosen[:1]]"))),
     ("the first ones in the list", but(("for i in chosen]", "for i in range(len(chosen))]"))),
+    ("first of the chosen members is forgotten", but((RETURN, RETURN.replace("in chosen]", "in chosen[1:]]")))),
+    ("rounded predictions, or labels", but((RETURN, RETURN.replace("[test]", "[test].round()")))),
     ("you return the score", but((RETURN, "return score(np.mean([members[i][test] for i in chosen], axis=0), labels[test])"))),
     ("returns None", but((RETURN, "np.mean([members[i][test] for i in chosen], axis=0)"))),
 ]
