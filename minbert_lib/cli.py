@@ -72,6 +72,7 @@ def systems(args):
         print(board.write(args.scale or "mini"))
         return
     frame = board.board(args.scale or "mini")
+    frame["parameters"] = frame["parameters"].round().astype("Int64")
     print(frame.to_csv(index=False, float_format="%.4f").rstrip() if args.csv else board.as_text(frame))
 
 
@@ -166,10 +167,10 @@ def ensemble(args):
     """Choose recorded runs whose predictions, averaged, score best on dev; say what that gives and what it costs.
 
     RUN is a system's name (all its runs), a run's key, or a folder that `minbert train --out` made; without any, every recorded
-    run that learned from a fair part of the task's rows (--min-epochs 2: and read them twice). A member is added while the dev score does not fall. What was chosen on
-    dev is scored again on folds it was not chosen on. --out needs no weights: predictions are stored with every record. --teach
-    needs the members' weights. --average chooses nothing: it makes one model whose weights are the mean of the RUNs', which must
-    be alike.
+    run that learned from a fair part of the task's rows (--min-epochs 2: and read them twice). A member is added while the dev
+    score does not fall. What was chosen on dev is scored again on folds it was not chosen on. --out needs no weights:
+    predictions are stored with every record. --teach needs the members' weights. --average chooses nothing: it makes one model
+    whose weights are the mean of the RUNs', which must be alike.
     """
     from .home import scale
     from .lab import members, predict

@@ -104,7 +104,9 @@ def test_teams_that_answer_on_other_scales_do_not_spoil_the_honest_score():
     alike = ensemble.cross_validated_greedy([one, one / 5 + 9], labels, sts, folds=3)
     assert alike.honest == pytest.approx(ensemble.cross_validated_greedy([one], labels, sts, folds=3).honest, abs=0.01)
     shifted = one + np.repeat([0, 40, 0], 30)[np.argsort(np.random.default_rng(0).permutation(90))]  # one part of three
-    assert ensemble.cross_validated_greedy([shifted], labels, sts, folds=3, cuts=1).honest == pytest.approx(alike.honest, abs=0.01)
+    assert ensemble.cross_validated_greedy([shifted], labels, sts, folds=3, cuts=1).honest == pytest.approx(
+        alike.honest, abs=0.01
+    )
 
 
 def test_the_honest_score_is_put_together_from_the_folds():

@@ -3,6 +3,7 @@
 import json
 import shutil
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -192,6 +193,39 @@ def test_a_file_that_cannot_be_written_is_told_and_an_older_one_removed(finished
     assert {path.name for path in tmp_path.iterdir()} == {"sst-dev-output.csv", "ensemble.json"}
 
 
+def test_predictions_of_other_rows_are_not_handed_in(finished, tmp_path, monkeypatch, capsys):
+    """A stored prediction knows its row by its place alone, so a file of other rows, or in another order, gets none."""
+    ensemble = ["ensemble", "C2", "--scale", "tiny", "--task", "sst", "--out", str(tmp_path / "out")]
+    assert cli.main(ensemble) == 0 and len(list((tmp_path / "out").iterdir())) == 3
+    files = members.read_ensemble(tmp_path / "out")["tasks"]["sst"]["files"]
+    assert files["test"]["file"] == "ids-sst-test-student.csv" and [files[split]["rows"] for split in ("dev", "test")] == [
+        400,
+        200,
+    ]
+
+    here = home.scale("tiny")
+    shutil.copytree(here.data, tmp_path / "data")
+    head, *rows = (test := tmp_path / "data/ids-sst-test-student.csv").read_text(encoding="utf-8").splitlines()
+    test.write_text("\n".join([head, *reversed(rows)]) + "\n", encoding="utf-8")
+    (tmp_path / "data/ids-sst-dev.csv").unlink()
+    monkeypatch.setattr(members, "scale_of", lambda name: replace(here, data=tmp_path / "data"))
+    assert cli.main(ensemble) == 0
+    told = capsys.readouterr().err
+    assert "predicted another ids-sst-test-student.csv (200 rows)" in told and "ids-sst-dev.csv is missing" in told
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"ensemble.json"}
+
+    old = records.load_all(scale="tiny", name="C2")[0]
+    old["data"].pop("test/sst")  # a record from before test files were named: only their number can be compared
+    with pytest.raises(MinbertError, match="predicted 200 of the 199 rows"):
+        members._of_these_rows(old, "sst", "test", test, 199)
+
+
+def test_short_runs_can_be_left_out(finished, capsys):
+    assert cli.main(["ensemble", "C2", "--scale", "tiny", "--task", "sst", "--min-epochs", "2"]) == 2
+    assert [run["config"]["epochs"] for run in members.taught(records.load_all(scale="tiny"), 1)].count(1) >= 2
+    assert members.taught(records.load_all(scale="tiny", name="C2"), 2) == []
+
+
 def test_a_member_named_twice_counts_twice_and_works_once(finished):
     _, folders = finished
     one, other = (predict.Trained(folder) for folder in folders)
@@ -318,7 +352,7 @@ def test_an_epochs_folder_is_no_member_with_the_best_epochs_predictions(finished
     )
     other = tmp_path / f"run/epoch-{3 - record['best_epoch']}"
     assert cli.main(["ensemble", str(other), "--task", "sst", "--scale", "tiny"]) == 2
-    assert "predictions are not here" in capsys.readouterr().err
+    assert "predictions are not here; an epoch's folder has weights only" in capsys.readouterr().err
     best = members.recorded(
         [str(tmp_path / f"run/epoch-{record['best_epoch']}")], "mini"
     )  # of its own scale, whichever is asked for

@@ -1,6 +1,7 @@
 """The committed predictions: files as the course wants them, scores as the README says, and runs that give them again byte for byte."""
 
 import re
+import shlex
 
 import numpy as np
 import pytest
@@ -9,9 +10,12 @@ from minbert_lib import cli
 from minbert_lib.errors import MinbertError
 from minbert_lib.home import scale
 from minbert_lib.lab import members, records, stats
+from minbert_lib.lab.config import parse_setting
 from minbert_lib.lab.ensemble import average_predictions
 from minbert_lib.lab.facts import facts
+from minbert_lib.lab.predict import command_of
 from minbert_lib.lab.submission import SPLITS, STEMS, check_submission, header, read_submission, submission_path
+from minbert_lib.lab.systems import system
 from minbert_lib.learn.metrics import decide, means
 from minbert_lib.text import iter_file
 from minbert_lib.text.rows import find_file
@@ -144,3 +148,13 @@ def test_the_readme_says_what_the_files_score(place, told, known, repo):
     honest = told["mean"]["cross_validated"]
     fair, luck = (f"{value:.3f}"[1:] for value in (honest, told["mean"]["dev"] - honest))
     assert f"({fair} on folds that had no part in the choice: {luck} of it is luck)" in text
+
+
+def test_the_command_that_is_told_makes_the_very_run(known):
+    """A rate may be .00015 or a hair above it; both were recorded, under two keys."""
+    for run in known.values():
+        words = shlex.split(command_of(run))
+        changes = dict(parse_setting(text) for text in words[8::2])
+        assert words[:2] == ["minbert", "train"] and words[3:7:2] == ["--scale", "--seed"]
+        made = system(words[2], words[4], int(words[6]), **changes)
+        assert made.with_(name=run["name"]).key() == run["key"], words

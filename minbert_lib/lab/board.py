@@ -19,6 +19,7 @@ import pandas as pd
 from ..files import write_atomic
 from ..home import repo
 from ..home import scale as scale_of
+from ..text.tasks import TASKS
 from . import cost, published, records
 from .members import read_ensemble
 from .systems import SEEN_IN, SYSTEMS, TITLES, system
@@ -46,7 +47,7 @@ def _row(name, scale, known, team, printed):
     said = _published(name, printed)
     own = _of_team(name, team) if name in OF_ENSEMBLE else _of_runs(name, scale, known)
     row = {"row": name.split("-")[0], "system": name, "title": TITLES[name], "records": own.pop("records")}
-    row |= {f"published_{score}": value for score, value in said.items()} | own
+    row |= {f"published_{score}": said.get(score, np.nan) for score in SCORES} | own
     return row | {f"{score}_gap": row[score] - said.get(score, np.nan) for score in SCORES}
 
 
@@ -60,7 +61,10 @@ def _of_runs(name, scale, known):
     told = (main_group(source, scale, group)[1], lost and f"r undefined in {lost} of {len(group)}: one answer for all pairs")
     row["setting"] = ", ".join(filter(None, told))  # beside the line of the one that was run
     for score in SCORES:
-        values = [r["scores"][score] for r in group if r["scores"].get(score) is not None]
+        scored = group
+        if mine and score in TASKS and not any(score in r["scores"] for r in mine if r in group):  # its runs are of one task each
+            scored, _ = main_group(name, scale, [r for r in mine if r["config"]["tasks"] == [score]])
+        values = [r["scores"][score] for r in scored if r["scores"].get(score) is not None]
         row[score] = np.mean(values) if values else np.nan
         row[f"{score}_sd"] = np.std(values, ddof=1) if len(values) > 1 else np.nan
     size = [r["parameters"] for r in group] or [cost.parameters(system(name, scale), cost.shape(scale))]
@@ -177,7 +181,8 @@ deviation, on dev (EKJ's E3 was published on test only); in brackets what was ch
 systems' runs, whose score it is. `mean` takes the STS correlation r as it is, `mean_norm` takes (r + 1) / 2: never compare one
 with the other; published ones are recomputed from their parts. Parameters of what was not run are counted without its weights.
 SerBERTus gives S10's tasks each at its own best epoch; where it prints the mean of one epoch, as ours are, that stands here.
-QQP's training file here is a rebuilt part of the official one. Every system runs by its name: `minbert train NAME --scale mini`.
+QQP's training file here is a rebuilt part of the official one. A row's letter names its report: B SBRRT, E EKJ, M SMARTCS, P Siamese,
+S SerBERTus; C are the course's baselines, W what the reports wished to try. Every system runs by its name: `minbert train NAME --scale mini`.
 
 | row | system | what | published | own | gap | records | parameters, millions | minutes |
 |---|---|---|---|---|---|---|---|---|

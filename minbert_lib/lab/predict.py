@@ -71,16 +71,25 @@ def locate(run):
             return folder
     for record in records.load_all():
         if record["key"] == run:
-            command = f"{command_of(record['config'])} --out FOLDER"
+            command = f"{command_of(record)} --out FOLDER"
             raise MinbertError(f"the weights of {record['name']} ({run}) are not here: `{command}` makes them")
     raise MinbertError(f"{run} holds no finished run and is no run's key: `minbert train NAME --out {run}` makes one")
 
 
-def command_of(config):
+def command_of(record):
     """What one types to have a recorded run again."""
+    config = record["config"]
     name = config["name"] if config["name"] in SYSTEMS else "C2"
-    line = records.rounded(system(name, config["scale"], config["seed"]).to_dict())
-    changed = {field: value for field, value in config.items() if field != "name" and records.rounded(value) != line[field]}
+    line = system(name, config["scale"], config["seed"])
+    for alike in (
+        records.rounded,
+        json.dumps,
+    ):  # 3e-5 * 5 is a hair above the .00015 that a record keeps: some runs had one, some the other
+        changed = {
+            field: value for field, value in config.items() if field != "name" and alike(value) != alike(vars(line)[field])
+        }
+        if line.with_(**changed, name=config["name"]).key() == record["key"]:
+            break
     switches = "".join(f" --set '{field}={json.dumps(value)}'" for field, value in changed.items())
     return f"minbert train {name} --scale {config['scale']} --seed {config['seed']}{switches}"
 
@@ -111,9 +120,13 @@ def _tasks(config):
 def stream(members, task, path, split):
     """Yield (examples, mean of the members' predictions) chunk by chunk; one that is named twice counts twice, and works once."""
     examples = iter_file(path, task, split)
-    while chunk := list(islice(examples, CHUNK)):
+    chunk = list(islice(examples, CHUNK))
+    if not chunk:
+        raise MinbertError(f"{path}: holds no rows")
+    while chunk:
         found = {member: member.predict(task, chunk) for member in dict.fromkeys(members)}
         yield chunk, average_predictions([found[member] for member in members])
+        chunk = list(islice(examples, CHUNK))
 
 
 def opened(teams):

@@ -6,6 +6,7 @@ meet. It speaks for the data and weights that it was made with, told by their sh
 """
 
 import functools
+import hashlib
 import io
 import json
 import math
@@ -121,6 +122,14 @@ def _digest(path, size, changed):
     return sha256(path)
 
 
+@functools.cache
+def code():
+    """A short name for the program that makes runs, as it stands: another one may round otherwise."""
+    parts = [Path(__file__).parents[1] / part for part in ("text", "model", "learn", "lab")]
+    sources = [path.read_bytes() for part in parts for path in sorted(part.glob("*.py"))]
+    return hashlib.sha256(b"".join(sources)).hexdigest()[:12]
+
+
 def ground(record):
     """What runs must share beside their settings to stand on one line: the data that they read, and their arithmetic.
 
@@ -153,7 +162,12 @@ def predictions(record):
     """{split: {task: array}} of a record that was loaded or saved."""
     path = Path(record["path"]).with_suffix(".npz")
     if not path.is_file():
-        raise MinbertError(f"{path}: this run's predictions are not here; run it again to have them")
+        remedy = (
+            "an epoch's folder has weights only: `minbert predict`, or --average"
+            if "weights after" in str(record["notes"])
+            else ""
+        )
+        raise MinbertError(f"{path}: this run's predictions are not here; {remedy or 'run it again to have them'}")
     out = {}
     for name, values in read_arrays(path).items():
         split, _, task = name.partition("/")
@@ -197,8 +211,9 @@ def table(where=None, scale=None):
     for record in load_all(where, scale):
         row = {"key": record["key"], **{name: _cell(value) for name, value in record["config"].items()}}
         row |= record["scores"] | {
-            name: record.get(name) for name in ("seconds", "tokens_per_second", "parameters", "best_epoch")
+            name: record.get(name) for name in ("seconds", "tokens_per_second", "peak_memory_mb", "parameters", "best_epoch")
         }
+        row |= {name: record.get(name) for name in ("made", "code", "device", "model")} | {"ran_in": record.get("precision")}
         row["pretraining_seconds"] = (record.get("pretraining") or {}).get("seconds")
         rows.append(row)
     return pandas.DataFrame(rows)

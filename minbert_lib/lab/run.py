@@ -205,6 +205,7 @@ def _record(made, made_with, wall):
         "peak_memory_mb": _peak_memory(made.device),
         "device": device_name(made.device),
         "precision": made.precision,
+        "code": records.code(),
         "packages": {"minbert": __version__, "torch": torch.__version__, "python": platform.python_version()},
         "data": {
             f"{split}/{task}": data.rows.fingerprint() | {"origin": origin(data.rows.path), "truncated": data.truncated}

@@ -138,8 +138,11 @@ def _logit(member):
 
 AS = {"rounded": np.round, "logits": _logit}  # what else than predictions she may average
 GREEDY_MISTAKES = {
-    "you return the best member only": "one",
-    "the best member is chosen, but left out of the mean when the next ones are tried": ("without first", "without first, counted"),
+    "you return the best member only: does it count in the mean when the next ones are tried?": "one",
+    "the best member is chosen, but left out of the mean when the next ones are tried": (
+        "without first",
+        "without first, counted",
+    ),
     "you divide by the number of members before the new one: it counts too": "too few",
     "you average rounded predictions, or labels: average the predictions as they are": "rounded",
     "you average logits: average the predictions as they are": "logits",
@@ -173,10 +176,11 @@ def check_greedy(answer):
     cases = []
     for count, n, score in ((5, 12, near), (6, 8, hits), (4, 10, near), (7, 6, hits), (3, 9, near), (6, 14, near)):
         labels = rng.integers(0, 2, n).astype(float)
-        noise = rng.uniform(0.2, 0.8, count)[:, None]
-        members = [np.clip(row, 0, 1) for row in labels + noise * rng.normal(size=(count, n))]
-        size = {3: 0.3, 4: 1.8}.get(count, 1)  # so small that a sum comes closer than a mean, so large that a mean with too few does
-        members = [size * member for member in members]
+        size, spoilt = {3: (0.3, 1.0), 4: (1.8, 0.3)}.get(
+            count, (1.0, 1.0)
+        )  # so small that a sum, so large that half comes closer
+        noise = spoilt * rng.uniform(0.2, 0.8, count)[:, None]
+        members = [size * np.clip(row, 0, 1) for row in labels + noise * rng.normal(size=(count, n))]
         cases.append({"members": members, "labels": labels, "score": score})
 
     def called(members, labels, score):

@@ -34,7 +34,7 @@ WRONG = [
     ("stop after two", but(("return chosen", "return chosen[:2]"))),
     ("members sorted", but(("return chosen", "return sorted(chosen)"))),
     ("positions of the chosen members", but(("return chosen", "return best"))),
-    ("left out of the mean", but((MEAN, "np.mean([members[j] for j in chosen[1:] + [i]], axis=0)"))),
+    ("best member only", but((MEAN, "np.mean([members[j] for j in chosen[1:] + [i]], axis=0)"))),
     ("left out of the mean", but((MEAN, "sum([members[j] for j in chosen[1:]], members[i]) / (len(chosen) + 1)"))),
     ("it counts too", but((MEAN, "sum([members[j] for j in chosen], members[i]) / max(len(chosen), 1)"))),
     ("rounded predictions, or labels", but((MEAN, "np.mean([members[j].round() for j in chosen + [i]], axis=0)"))),
