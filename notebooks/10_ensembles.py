@@ -320,16 +320,19 @@ figures.draw("10_5_ingredients")
 # %% [markdown]
 # ![Score with each ingredient less score without it, seed by seed, with intervals](../figures/10_5_ingredients.png)
 #
-# **A teacher helps a student of one epoch.** Soft labels, the probabilities of two models of two epochs each in place of SST's labels, give +.020, +.015 and
-# +.019, a bar that lies clear of 0 (+.018, from +.005 to +.032). It is no bargain yet: with true labels and a second epoch the same
-# model has .490, the student .475. And the two teachers were chosen of three, on this dev set. How it works comes at the end of this notebook. Larger
-# are layers of one's own for each task (CerBERTus, two of six) beside one encoder for three tasks: +.027, +.043 and +.096 on SST (+.055, from +.035 to +.076), −.008 on STS
-# (−.012 to −.004), +.009 on QQP (−.001 to +.018). Of this too a second epoch gives the shared encoder more (SST .388 → .465, notebook 09). SMART with noise that can be felt, weight 1, moves three seeds by −.001, −.002 and +.009: a mean of a
-# fifth of a point, an interval of a point to either side, and other settings (grey) go from six and a half points lost, where it is heavy, to nearly five gained, where the rate is too high without it (M5, notebook 08). (Its dots on QQP and STS are P5's, whose
-# SMART is on SST alone and whose encoder is frozen: nothing could reach them.) Further pre-training on a task's own text is a lesson in choosing what to compare with. Beside M1, whose rate is
-# too high, it gives QQP +.016 to +.070 and STS +.022 to +.096 (M7, three seeds), and keeps each seed from falling asleep (notebook 08); with a rate that suits, trained on one task, it takes two points from QQP and one to three from STS (grey, one seed each), and from SST a
-# point (three seeds; not proved: −.025 to +.003). Critics' text, slower lower layers and other tasks first stay within a point of 0, and
-# so do both orders averaged (SST has no second sentence: exactly 0). Where "no pair yet" stands nothing has been shown, whatever the score of a system that
+# The bars redraw sentences and know nothing of other seeds (notebook 08); the dots show how far seeds differ.
+#
+# * **Soft labels** (probabilities of two models in place of SST's labels; how, at the end of this notebook): +.020, +.015, +.019, mean +.018 (+.005 to +.032),
+#   for a student of one epoch. A second epoch with true labels gives more (.489, the student .475), and the two teachers were chosen of three on this dev set.
+# * **Own top layers** (CerBERTus, two of six): +.027, +.043, +.096 on SST, mean +.055 (+.035 to +.076): all seeds agree on the sign, not on the size. −.008 on
+#   STS (−.012 to −.004), +.009 on QQP (−.001 to +.018). Here too a second epoch of the shared encoder gives more (SST .388 → .465, notebook 09).
+# * **SMART**, weight 1: −.001, −.002, +.009, mean +.002 (−.010 to +.014). Grey settings go from −.065, where it is heavy, to +.047 in M5, whose rate is too
+#   high without it (notebook 08). Its dots on QQP and STS are P5's: SMART on SST alone over a frozen encoder, so nothing could reach them.
+# * **Further pre-training on a task's own text** depends on what it is compared with. At a rate that suits: SST −.011 (−.025 to +.003), QQP −.02, STS −.01 to
+#   −.03 (grey, one seed each). Beside M1, whose rate is too high, it gains: QQP +.016 to +.070, STS +.022 to +.096, SST +.05 to +.19 (M7, three seeds).
+# * **Critics' text, slower lower layers, other tasks first** (one seed) and **both orders averaged** stay within a point of 0.
+#
+# Where "no pair yet" stands nothing has been shown, whatever the score of a system that
 # has the ingredient. Your own pairs count at once, also at tiny scale: `figures.draw("10_5_ingredients", scale="tiny")`.
 #
 # ## A cheap rival: averaging the weights

@@ -8,9 +8,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fake_runs import facts, fake
 from matplotlib.figure import Figure
+from PIL import Image
 
 from minbert_lib import cli
 from minbert_lib.errors import MinbertError
@@ -141,6 +143,21 @@ def test_committed_figures_are_what_their_records_give(rebuilt):
     assert committed and not other, f"data/runs gives other figures than those committed: `minbert figures {' '.join(other)}`"
 
 
+def test_a_committed_png_is_the_picture_of_the_svg_beside_it():
+    for name in figures.catalogue():
+        svg, png = (REPO / f"figures/{name}.{kind}" for kind in ("svg", "png"))
+        with Image.open(png) as picture:
+            found = picture.info.get("Description")
+        assert found == figures.described(svg.read_text(encoding="utf-8")), f"an older picture: `minbert figures {name}`"
+
+
+def test_a_name_cut_short_is_completed():
+    with pytest.raises(MinbertError, match="did you mean 08_1_learning_rate\\?$"):
+        figures.draw("08_1")
+    with pytest.raises(MinbertError, match="there are 00_1_the_path, "):
+        figures.draw("the_path")
+
+
 def test_every_figure_of_the_reports_has_one_here(repo):
     table = published.table("figures").fillna("")
     assert set(table["report"]) == set(published.REPORTS)
@@ -210,7 +227,55 @@ def test_a_dot_is_of_one_setting(without_records, tmp_path):
     text = words(figures.draw("09_2_sharing"))
     assert "2 own layers (3 epochs)" in text and "2 own layers (9 epochs)" in text
     fake(system("M4", "mini", limit={"qqp": 10}), tmp_path / "runs")
-    assert "seeds: M1 1, M2 1, M3 1. " in (text := words(figures.draw("08_13_smartcs_times"))) and "not recorded yet: M4" in text
+    text = words(figures.draw("08_13_smartcs_times"))
+    assert "seeds: M1 1, M2 1, M3 1. " in text and "not recorded yet: M5, " in text
+    assert 'with other rows or batches than M1: M4 (limit = {"qqp": 10}).' in text
+
+
+def test_smartcs_s_hours_are_drawn(without_records):
+    axes = figures.draw("08_13_smartcs_times").axes[0]
+    (hours,) = (line for line in axes.lines if "hours" in line.get_label())
+    named = [label.get_text() for label in axes.get_yticklabels()]
+    drawn = {named[y]: x for x, y in zip(*hours.get_data(), strict=True)}
+    assert len(drawn) == 9 and drawn["M8"] == pytest.approx(4.010 / 4.5) and drawn["M7+M6+M8"] == pytest.approx(5.034 / 4.5)
+
+
+def test_batch_sizes_have_means_of_their_parts_and_every_seed(without_records, tmp_path):
+    few = {"limit": {"qqp": 90}, "epochs": 1}
+    for config in sweep.of_row("M10", (0, 1), "mini", **few):
+        record = fake(config, tmp_path / "runs")
+        if config.seed and len(config.tasks) == 3 and config.batch_size["qqp"] == 32:
+            record["scores"] |= {"sts": None, "mean": None, "mean_norm": None}
+            records.save_at(record["path"], {key: value for key, value in record.items() if key != "path"})
+    figure = figures.draw("08_9_batch_sizes")
+    for axes, crosses in zip(figure.axes, (0, 0, 1, 1), strict=True):
+        dots, crossed = ([line for line in axes.lines if line.get_marker() == mark] for mark in "ox")
+        assert sum(np.isfinite(line.get_ydata()).sum() for line in dots) == 10 - crosses
+        assert sum(len(line.get_xdata()) for line in crossed) == crosses
+    (diamonds,) = (line for line in figure.axes[3].lines if line.get_marker() == "D")
+    assert diamonds.get_ydata()[2] == pytest.approx((0.842 + 0.478 + 1.853 / 2) / 3)  # printed as .724, the other kind of mean
+    assert "10 runs, 2 seeds, 1 epoch" in words(figure)
+
+
+def test_every_rate_is_drawn(without_records, tmp_path):
+    wanted = [5e-5 * 1.3**step for step in range(9)]
+    for lr in wanted:
+        fake(system("S1", "mini", lr=lr), tmp_path / "runs")
+    left, right = figures.draw("08_1_learning_rate").axes
+    lines = [line for line in left.lines if line.get_label()[0] != "_"]
+    assert len(left.get_legend().get_texts()) == len({line.get_color() for line in lines}) == len(wanted)
+    assert {float(x) for line in right.lines if line.get_marker() == "o" for x in line.get_xdata()} == {
+        records.rounded(lr) for lr in wanted
+    }
+
+
+def test_a_caption_claims_no_more_seeds_and_rows_than_each_point_has():
+    data = lambda rows: {"train/qqp": {"rows": rows, "file": "q.csv"}}
+    run = lambda lr, seed, rows=9: {"config": {"lr": lr, "seed": seed, "name": "x"}, "data": data(rows), "model": "m"}
+    runs = [run(1, 0), run(1, 1), run(2, 0, 1510)]
+    assert vary.seeds_of(runs, ("lr",)) == vary.seeds_of(runs) == "1 to 2 seeds a point"
+    assert vary.seeds_of(runs, ()) == "2 seeds" and vary.seeds_of(runs[2:]) == "1 seed"
+    assert vary.data_note(runs) == " QQP: 9 to 1,510 training rows of q.csv." and vary.data_note([{"data": {}}]) == ""
 
 
 def test_a_run_without_r_is_a_cross_at_the_foot_of_its_panel():
@@ -263,6 +328,19 @@ def test_the_explorer_draws_along_every_axis_of_the_course_s_own_runs(repo):
     known = records.load_all([repo / "data/runs"], "tiny")  # some settings are a number in one run and a table by task in another
     for axis in explorer.axes_of(known):
         assert axis in words(explorer.explore_runs(known, axis))
+
+
+def test_the_explorer_hides_no_run_but_the_undefined_and_tells_families_apart(without_records, tmp_path):
+    known = [
+        fake(system("C2", "mini", seed, lr=lr, epochs=epochs), tmp_path / "runs")
+        for epochs in range(1, 7) for lr in (1e-5, 1e-4) for seed in (0, 1)
+    ]  # fmt: skip
+    known[0]["scores"]["sst"] = None
+    figure = explorer.explore_runs(known, "lr", most=4)
+    assert sum(len(line.get_xdata()) for line in figure.axes[0].lines if line.get_marker() != "None") == len(known) - 1
+    text = words(figure)
+    assert "Left out: 1 with no sst" in text and "Grey: 7 runs of 2 other families" in text
+    assert len(set(re.findall(r"C2, epochs \d \(4 runs\)", text))) == 4
 
 
 def test_worst_cases_draw_any_text_as_it_is(with_records, monkeypatch):

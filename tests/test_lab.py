@@ -25,6 +25,7 @@ from minbert_lib.lab.config import parse_setting
 from minbert_lib.lab.run import _or_least, told
 from minbert_lib.lab.systems import SYSTEMS
 from minbert_lib.learn import checkpoint
+from minbert_lib.learn.compare import NotFinite
 from minbert_lib.learn.evaluate import predict
 from minbert_lib.learn.trainer import Trainer
 from minbert_lib.text.rows import Rows
@@ -455,6 +456,29 @@ def test_a_grid_is_every_combination_and_a_search_draws_between():
     assert sweep.random_search("C2", {"lr": [1e-5, 1e-3]}, 3) == sweep.random_search("C2", {"lr": [1e-5, 1e-3]}, 3)
 
 
+def test_each_setting_counts_once():
+    assert len(sweep.grid("C2", {"lr": [1e-5, 1e-5, 2e-5]}, seeds=(0, 0))) == 2
+    few = sweep.random_search("C2", {"pooling": ["cls", "mean", "max"]}, 50, seeds=(0, 1))
+    assert sorted(c.pooling for c in few) == sorted(2 * ["cls", "mean", "max"])
+    counts = sweep.random_search("C2", {"batch_size": [8, 16]}, 9)
+    assert sorted(c.batch_size for c in counts) == list(range(8, 17))
+
+
+@pytest.mark.parametrize("field, ends", [("lr", [1e-3, 1e-5]), ("head_dropout", [0, 0.5]), ("smart", [0, 1]), ("smart", [5, 1])])
+def test_two_numbers_are_a_range_in_whichever_order(field, ends):
+    drawn = [getattr(c, field) for c in sweep.random_search("C2", {field: ends}, 200)]
+    low, high = sorted(ends)
+    assert len(set(drawn)) == 200 and all(low <= value <= high for value in drawn)
+    middle = (low * high) ** 0.5 if low else high / 2  # as many draws on this side of it as on that
+    assert 70 < sum(value < middle for value in drawn) < 130
+
+
+def test_an_axis_that_is_given_twice_is_refused(capsys):
+    assert cli.main("sweep C2 --scale tiny --plan --grid lr=1e-5 --grid lr=2e-5".split()) == 2
+    said = capsys.readouterr()
+    assert said.err == "minbert: --grid lr is given twice: write all its values in one, --grid lr=1e-5,2e-5\n" and not said.out
+
+
 def test_a_setting_that_is_fixed_does_not_vary():
     assert [config.smart for config in sweep.of_row("S8", smart=3)] == [3]
     assert len(sweep.of_row("S9", tasks=("sst",))) == 2 and len(sweep.of_row("S7", layer_decay=1.0)) == 7
@@ -468,7 +492,29 @@ def test_a_worker_tries_a_run_once(tmp_path, monkeypatch):
     listed.write_text(json.dumps([config.to_dict() for config in configs]))
     monkeypatch.setattr(sweep, "run", lambda config, **_: ran.append(config.key()))
     sweep._worker(listed)
+    sweep._worker(listed)  # another one
     assert ran == [config.key() for config in configs]
+
+
+def test_no_other_worker_tries_what_failed_by_itself_and_one_takes_up_what_was_lost(tmp_path, monkeypatch):
+    configs = sweep.grid("C2", {"lr": [1e-4, 2e-4]}, **SMALL)
+    listed, ran = tmp_path / "configs.json", []
+    listed.write_text(json.dumps([config.to_dict() for config in configs]))
+
+    class Killed(BaseException):
+        pass
+
+    def first(config, **_):
+        if config.lr == 2e-4:
+            raise Killed
+        raise NotFinite("loss of sst is not finite")
+
+    monkeypatch.setattr(sweep, "run", first)
+    with pytest.raises(Killed):
+        sweep._worker(listed)
+    monkeypatch.setattr(sweep, "run", lambda config, **_: ran.append(config.lr))
+    sweep._worker(listed)
+    assert ran == [2e-4]
 
 
 def test_two_workers_one_of_them_killed_leave_no_run_out(tmp_path):
@@ -486,11 +532,53 @@ def test_two_workers_one_of_them_killed_leave_no_run_out(tmp_path):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_run_that_diverges_does_not_keep_the_others(workers, capfd):
-    configs = sweep.grid("C2", {"lr": [1e20, 1e-4]}, seeds=(0,), **SMALL)
-    with pytest.raises(MinbertError, match="1 of 2 runs ended without a record"):
-        sweep.run_all(configs, workers=workers)
-    assert records.find(configs[1]) and "not finite" in capfd.readouterr().err
+def test_a_run_that_diverges_is_told_once_below_those_that_did_not(workers, capfd):
+    fixed = [f"--set={name}={json.dumps(value)}" for name, value in {**SMALL, "epochs": 1}.items()]
+    for _ in range(2):  # the second time the good one is found
+        assert cli.main(["sweep", "C2", "--scale=tiny", "--grid=lr=1e20,1e-4", f"--workers={workers}", *fixed]) == 2
+        out, err = capfd.readouterr()
+        told = [line for line in err.splitlines() if not line.startswith("going on from step")]
+        assert re.fullmatch(
+            r"minbert: 1 of 2 runs ended without a record; .*C2, seed 0 \(\w+\): loss of sst is not finite.*", *told
+        )
+        assert re.fullmatch(r"C2 lr=0.0001 seed=0: sst 0\.\d{4}", out.splitlines()[-1]) and "lr=1e+20" not in out
+
+
+def test_failures_for_one_reason_are_told_in_one_line_and_for_several_in_as_many(monkeypatch):
+    configs = sweep.grid("C2", {"lr": [1e-4, 2e-4, 3e-4]})
+
+    def fails(config, **_):
+        raise MinbertError(reasons[config.lr])
+
+    monkeypatch.setattr(sweep, "run", fails)
+    reasons = dict.fromkeys((1e-4, 2e-4, 3e-4), "no data")
+    with pytest.raises(MinbertError, match=rf"^3 of 3 runs .*again: C2, seed 0 \({configs[0].key()}\) and 2 more: no data$"):
+        sweep.run_all(configs)
+    reasons[3e-4] = "too long"
+    with pytest.raises(MinbertError, match=r"again\n  C2, .* and 1 more: no data\n  C2, seed 0 \(\w+\): too long$"):
+        sweep.run_all(configs)
+
+
+def test_a_sweep_says_how_far_it_is_where_somebody_looks(monkeypatch, capsys):
+    configs = sweep.grid("C2", {}, range(12), scale="mini")
+    for show in (True, None):
+        ended = sweep._counter(configs, 2, {}, show)
+        ended(configs[0], "not finite")  # says nothing of how long a run takes
+        for config in configs[1:3]:
+            fake(config, records.own_folder())
+            ended(config)
+        said = [
+            "1 of 12 done, 1 failed",
+            "2 of 12 done, 1 failed, about 10.0 minutes left",
+            "3 of 12 done, 1 failed, about 9.0 minutes left",
+        ]
+        assert capsys.readouterr().err.splitlines() == (said if show else [])
+
+
+def test_two_workers_say_how_far_they_are(capfd):
+    configs = [small(epochs=1), small(epochs=1, seed=1)]
+    sweep.run_all(configs, workers=2, progress=True)
+    assert capfd.readouterr().err.splitlines()[-1] == "2 of 2 done"
 
 
 def test_another_programs_run_is_no_run_of_ours():
@@ -532,9 +620,10 @@ def test_plan_says_runs_time_and_memory_and_starts_nothing(capsys):
     ]
     assert cli.main(command) == 0
     said = capsys.readouterr().out
-    minutes = 6 * 4 * record["wall_seconds"] / 60  # six runs of four epochs; the record's had one
+    seconds = 6 * 4 * record["wall_seconds"]  # six runs of four epochs; the record's had one
     assert "6 runs, 0 of them recorded, 6 to do" in said
-    assert f"about {minutes:.1f} minutes of one worker ({minutes / 2:.1f} minutes with 2)" in said
+    one, two = planning.about(seconds), planning.about(seconds / 2).removeprefix("about ")
+    assert f"{one} of one worker ({two} with 2)" in said
     assert f"about {2 * record['peak_memory_mb'] / 1024:.1f} GB of memory" in said
     assert len(records.load_all([records.own_folder()])) == 1
 

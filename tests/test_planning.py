@@ -114,3 +114,31 @@ def test_smarts_steps_and_share_count(empty_home, monkeypatch):
     fake(system("S12", "mini"), records.own_folder())
     everywhere, nowhere = (planning.plan([only.with_(smart=weight)])["seconds"] for weight in (1.0, 0.0))
     assert nowhere == 0 < planning.plan([only])["seconds"] < everywhere  # the plain one is recorded
+
+
+def test_more_workers_than_runs_are_no_faster_and_take_no_more_memory(empty_home, monkeypatch):
+    monkeypatch.setattr(records, "folders", lambda: [records.own_folder()])
+    record = fake(system("C2", "mini"), records.own_folder())
+    one = max(record["seconds"], record["wall_seconds"])
+    said = planning.plan_text(sweep.grid("C2", {}, (0, 1), "mini"), 3)  # one of the two is recorded
+    assert said.splitlines()[1:] == [f"{planning.about(one)} of one worker, by records of like runs", "about 0.9 GB of memory"]
+    assert "(" not in said
+    assert planning.plan(sweep.grid("C2", {}, (1, 2, 3, 4), "mini"), 3)["elapsed"] == pytest.approx(2 * one)  # 3 and then 1
+    long = [system("C2", "mini", 1), system("C2", "mini", 2), system("C2", "mini", 3, epochs=30)]
+    facts = planning.plan(long, 2)
+    assert facts["elapsed"] == pytest.approx(11 * one) and facts["seconds"] == pytest.approx(12 * one)
+    said = planning.plan_text(long, 9)
+    assert f"({planning.about(10 * one).removeprefix('about ')} with 3)" in said and "about 2.6 GB of memory" in said
+
+
+def test_nobody_shares_one_pretraining(place):
+    run(after(place, 6), progress=False)
+    facts = planning.plan([after(place, 500, seed) for seed in (1, 2)], 2)
+    first = facts["pretraining"]["seconds"]
+    assert facts["elapsed"] - first == pytest.approx((facts["seconds"] - first) / 2)
+
+
+def test_a_short_time_is_no_zero():
+    assert [planning.about(seconds) for seconds in (0.2, 59.9, 60, 3600)] == [
+        "under a minute", "under a minute", "about 1.0 minutes", "about 1.0 hours"
+    ]  # fmt: skip

@@ -129,6 +129,12 @@ def test_its_scores_are_those_of_its_files_and_its_choice_is_made_again(place, t
         assert again.honest.honest == pytest.approx(team["cross_validated"], abs=1e-6)
 
 
+def test_its_candidates_are_all_recorded_runs_of_two_epochs_at_least(told, known):
+    for task, team in told["tasks"].items():
+        runs = members.pool(task, members.taught(list(known.values()), epochs=2)).runs
+        assert sorted(team["candidates"]) == sorted(run["key"] for run in runs), f"{task}: make best-ensemble again"
+
+
 def test_its_command_writes_the_same_files_byte_for_byte(place, told, data, tmp_path):
     command = told["command"].replace("FOLDER", str(tmp_path)).split()
     assert command[0] == "minbert" and cli.main(command[1:]) == 0

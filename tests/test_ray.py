@@ -6,10 +6,12 @@ Ray Core comes with `pip install 'minbert[ray]'`, which `make test` has.
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -89,3 +91,31 @@ def test_without_ray_the_remedy_is_named(own_home, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MinbertError, match=r"pip install 'minbert\[ray\]'"):
         sweep.run_all(sweep.grid("C2", {"lr": RATES}, **SMALL), ray="local")
+
+
+@pytest.mark.parametrize("address, words", [("", "host:port"), ("foo", "host:port"), ("a..b:6379", "no cluster answers there")])
+def test_what_is_no_address_is_refused_in_a_line(own_home, address, words):
+    with pytest.raises(MinbertError, match=words) as told:
+        sweep.run_all(sweep.grid("C2", {"lr": RATES}, **SMALL), ray=address)
+    assert "\n" not in str(told.value) and "local" in str(told.value)
+
+
+@pytest.mark.parametrize("how", ["{}", "ray://{}", "auto"])
+def test_an_address_where_nobody_listens_is_refused_at_once(own_home, monkeypatch, how):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, and does not listen
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        monkeypatch.setitem(sys.modules, "ray", None)  # it is not asked: it would try for minutes
+        with pytest.raises(MinbertError, match=rf"{address}: no cluster answers there .*--ray local"):
+            sweep.run_all(sweep.grid("C2", {"lr": RATES}, **SMALL), ray=how.format(address))
+
+
+def test_no_cluster_to_be_found_is_told_in_a_line(own_home, monkeypatch):
+    def init(**_):
+        raise ConnectionError("Could not find any running Ray instance.\nPlease specify one")
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))
+    with pytest.raises(MinbertError, match=r"^--ray auto: Could not find any running Ray instance\.; `ray start --head`.*local"):
+        sweep.run_all(sweep.grid("C2", {"lr": RATES}, **SMALL), ray="auto")
