@@ -254,7 +254,7 @@ def test_batch_sizes_have_means_of_their_parts_and_every_seed(without_records, t
         assert sum(len(line.get_xdata()) for line in crossed) == crosses
     (diamonds,) = (line for line in figure.axes[3].lines if line.get_marker() == "D")
     assert diamonds.get_ydata()[2] == pytest.approx((0.842 + 0.478 + 1.853 / 2) / 3)  # printed as .724, the other kind of mean
-    assert "10 runs, 2 seeds, 1 epoch" in words(figure)
+    assert "10 runs, 2 seeds, 1 epoch" in words(figure) and "Crosses: no r" in words(figure)
 
 
 def test_every_rate_is_drawn(without_records, tmp_path):

@@ -4,6 +4,7 @@ Notable choices: a figure holds no number of its own. `FIGURES` maps a name to a
 with the command that makes the records a figure lacks, and then the figure says so instead of being drawn.
 """
 
+import hashlib
 import importlib
 import inspect
 import io
@@ -36,7 +37,9 @@ def draw(name, scale=None):
     """The figure by name, drawn now, of a scale's runs if one is named; where records are missing, it says which command makes them."""
     known = catalogue()
     if name not in known:
-        raise MinbertError(f"there is no figure called {name!r}: there are {', '.join(known)}")
+        near = [one for one in known if one.startswith(f"{name}_")] or [one for one in known if one.startswith(name)]
+        told = f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}"
+        raise MinbertError(f"there is no figure called {name!r}: {told}")
     if scale and "scale" not in inspect.signature(known[name]).parameters:
         raise MinbertError(f"{name} is drawn of no one scale's runs: leave scale out")
     with style.look():
@@ -60,12 +63,19 @@ def save(name, folder=None):
     """Write a figure as SVG and PNG, the same bytes for the same records; → the two paths."""
     folder = Path(folder or repo() / "figures")
     figure, paths = draw(name), []
+    facts = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
     for kind in ("svg", "png"):
         buffer = io.BytesIO()
-        facts = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
         with style.look():
-            figure.savefig(buffer, format=kind, dpi=160, metadata=facts)
+            figure.savefig(buffer, format=kind, dpi=160, metadata=facts[kind])
+        if kind == "svg":  # the PNG says which SVG it is the picture of: one left behind by a rebuild is found without drawing
+            facts["png"]["Description"] = described(buffer.getvalue().decode())
         paths.append(folder / f"{name}.{kind}")
         if not paths[-1].is_file() or paths[-1].read_bytes() != buffer.getvalue():
             write_atomic(paths[-1], buffer.getvalue())
     return paths
+
+
+def described(svg):
+    """What a PNG's metadata say of the SVG that was written with it."""
+    return f"sha256 of its SVG: {hashlib.sha256(svg.encode()).hexdigest()}"

@@ -46,7 +46,7 @@ def look(record, task):
     try:
         predictions, known = facts.scored(record, task)
     except MinbertError as reason:
-        raise Missing(f"{reason}; run `{command_of(record['config'])} --again`") from reason
+        raise Missing(f"{reason}; run `{command_of(record)} --again`") from reason
     return predictions, known["labels"] if TASKS[task].kind == "score" else known["labels"].astype(int), known
 
 
@@ -118,7 +118,7 @@ def distance(record=None, scale="mini"):
     off, near = analysis.distances(counts), analysis.neighbour_share(counts)
     figure = Figure(figsize=(style.WIDE, 3.1), layout="constrained")
     left, right = figure.subplots(1, 2)
-    over = {"frameon": True, "framealpha": 1, "edgecolor": "none"}  # legends stand on bars and lines here
+    over = {"frameon": True, "framealpha": 1, "edgecolor": "none"}  # the legend stands on the dotted line
     bars = left.bar(off.index, off["share"], color=style.BLUE)
     left.bar_label(bars, [f"{n}" for n in off["n"]], fontsize=8)
     left.axvline(said("S15", "largest distance")[1] + 0.5, color=style.BLACK, ls=":", lw=1.2, label="SerBERTus: none beyond")
@@ -130,10 +130,11 @@ def distance(record=None, scale="mini"):
     right.set(
         xlabel="true class",
         ylabel="share of its errors",
-        ylim=(0, 1),
+        ylim=(0, 1.18),  # the legend stands above the bars
+        yticks=np.arange(0, 1.1, 0.2),
         title="Errors that fall into a neighbouring class",
     )
-    right.legend(fontsize=7.5, loc="lower right", **over)
+    right.legend(fontsize=7.5, loc="upper right")
     _caption(
         figure,
         record,

@@ -58,7 +58,7 @@ def intervals():
         axes.plot([], [], color=colour, lw=3, alpha=0.5, label=report)
     axes.set_xticks(range(len(table)), table["run"], rotation=90, fontsize=6.5)
     axes.set(ylabel=style.TASK_NAME["sst"], title="Published SST scores with their 95 % intervals")
-    axes.legend(fontsize=7.5, ncols=2, loc="lower right")
+    figure.legend(fontsize=7.5, ncols=len(colours), loc="outside upper right")  # above: intervals fill the panel
     size = f"{published.SIZES['dev']['sst']:,} sentences"
     style.caption(figure, f"Wilson's interval for {size}, BERT-base, by report; seeds add their own spread. No run is involved.")
     return figure

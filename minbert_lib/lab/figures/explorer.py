@@ -37,38 +37,78 @@ def axes_of(known):
     return sorted((field for field, size in sizes.items() if size), key=lambda field: -sizes[field])
 
 
-def explore_runs(known, axis, score="sst", most=4):
-    """Every run a dot over its value of `axis`; the runs behind the points in words."""
-    shown = [runs for runs in families(known, axis) if all(run["scores"].get(score) is not None for run in runs)][:most]
+MARKS = ("●o", "■s", "▲^", "◆D")  # a family's mark, in words and in the picture
+
+
+def explore_runs(known, axis, score="sst", most=len(MARKS)):
+    """Every run a dot over its value of `axis`; the runs behind the points in words. Families after the largest are grey."""
+    scored = [run for run in known if run["scores"].get(score) is not None]
+    every = families(scored, axis)
+    shown, others = every[:most], every[most:]
     number = lambda value: isinstance(value, (int, float))
     order = lambda value: (not number(value), value if number(value) else json.dumps(value, sort_keys=True))
-    unique = {json.dumps(run["config"][axis], sort_keys=True): run["config"][axis] for runs in shown for run in runs}
+    unique = {json.dumps(run["config"][axis], sort_keys=True): run["config"][axis] for runs in every for run in runs}
     values = sorted(unique.values(), key=order)
     figure = Figure(figsize=(8.2, 3.4), layout="none")
     left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
     figure.subplots_adjust(left=0.08, right=0.99, bottom=0.17, top=0.9, wspace=0.05)
     lines = []
-    for colour, runs in zip(style.COLOURS, shown):
-        x = np.array([values.index(run["config"][axis]) for run in runs])
-        y = np.array([run["scores"][score] for run in runs])
-        at = np.unique(x)
-        left.plot(at, [y[x == place].mean() for place in at], color=colour, label=f"{runs[0]['name']} ({len(runs)} runs)")
-        left.plot(x, y, "o", color=colour, alpha=0.6)
-        for run in sorted(runs, key=lambda run: -run["scores"][score])[: 16 // len(shown)]:
+    for runs in others:
+        _family(left, runs, axis, score, values, style.GREY, "o")
+    heads = [textwrap.wrap(label, 50, subsequent_indent="   ") for label in labels(shown, axis)]
+    each = max(1, (16 - sum(map(len, heads))) // max(1, len(shown)))  # 16 lines have room
+    for colour, (sign, mark), head, runs in zip(style.COLOURS, MARKS, heads, shown):
+        _family(left, runs, axis, score, values, colour, mark)
+        lines += [(colour, f"{sign} {head[0]}"), *((colour, more) for more in head[1:])]
+        for run in sorted(runs, key=lambda run: -run["scores"][score])[:each]:
             config = run["config"]
             text = f"{run['scores'][score]:.4f}  {axis} {config[axis]}, seed {config['seed']}, {config['epochs']} epochs"
             lines.append((colour, f"{text}, best {run['best_epoch']}"))
     left.set_xticks(range(len(values)), [str(value)[:14] for value in values], fontsize=8, rotation=20 if len(values) > 5 else 0)
     left.set(xlabel=axis, ylabel=style.TASK_NAME.get(score, score), title="Lines join means over seeds")
-    if shown:
-        left.legend(fontsize=7.5)
     right.axis("off")
     right.set_title("The best runs behind the points", fontsize=9)
     for row, (colour, text) in enumerate(lines):
         right.text(0.02, 0.95 - 0.06 * row, text, color=colour, fontsize=7, transform=right.transAxes, parse_math=False)
     if not shown:
         right.text(0.02, 0.9, f"no runs differ in {axis} alone and have {score}", fontsize=8, transform=right.transAxes)
+    notes = [f"Grey: {sum(map(len, others))} runs of {len(others)} other families."] if others else []
+    undefined = [run for runs in families(known, axis) for run in runs if score in run["scores"] and run["scores"][score] is None]
+    if undefined:
+        notes.append(f"Left out: {len(undefined)} with no {score}: one answer for all pairs.")
+    right.text(0.02, -0.2, "\n".join(notes), fontsize=7, transform=right.transAxes)
     return figure
+
+
+def _family(axes, runs, axis, score, values, colour, mark):
+    """Every run a dot, the means over seeds joined."""
+    x = np.array([values.index(run["config"][axis]) for run in runs])
+    y = np.array([run["scores"][score] for run in runs])
+    at = np.unique(x)
+    thin = {"lw": 0.9, "alpha": 0.5} if colour == style.GREY else {}
+    axes.plot(at, [y[x == place].mean() for place in at], color=colour, **thin)
+    axes.plot(x, y, mark, color=colour, alpha=0.6)
+
+
+def labels(shown, axis):
+    """Each family's name and number of runs, and of its settings those that tell it from others of its name."""
+    told = []
+    for runs in shown:
+        mine, parts = _flat(runs[0]["config"]), [runs[0]["name"]]
+        alike = [_flat(others[0]["config"]) for others in shown if others[0]["name"] == runs[0]["name"]]
+        for key in sorted(set().union(*alike) - {"seed"}):
+            if key in mine and key.split()[0] != axis and any(one.get(key) != mine[key] for one in alike):
+                parts.append(f"{key} {mine[key]}")
+        told.append(f"{', '.join(parts)} ({len(runs)} runs)")
+    return told
+
+
+def _flat(config):
+    """A config without tables in it: {"limit": {"sst": 640}} is {"limit sst": 640}."""
+    flat = {}
+    for key, value in config.items():
+        flat |= {f"{key} {part}": one for part, one in value.items()} if isinstance(value, dict) else {key: value}
+    return flat
 
 
 def views(record):

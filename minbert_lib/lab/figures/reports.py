@@ -4,16 +4,36 @@ Notable choices: one drawing (`ladder`) for all tables: a line a system, a panel
 dots for own runs.
 """
 
+import json
+
 from matplotlib.figure import Figure
 
+from ...learn.metrics import means
 from .. import published, records
 from ..board import main_group
+from ..config import THREE
 from . import style
 from .sweeps import lines_of, new_figure, points
-from .vary import command, data_note, dev_score, differing, either, family, of_report, panel, printed, rates, relative, told
+from .vary import (
+    command,
+    data_note,
+    dev_score,
+    differing,
+    each_run,
+    either,
+    family,
+    of_report,
+    panel,
+    printed,
+    rates,
+    relative,
+    told,
+)
 
 SMARTCS = ("M1", "M2", "M3", "M4", "M5", "M6", "M7", "M8", "M9-M7+M6", "M9-M7+M8", "M9-M6+M8", "M9-M7+M6+M8")
 SBRRT = ("B1", "B2", "B3", "B4")
+MEAN = {"mean_norm": "mean, r as (r+1)/2", "mean": "mean, r as it is"}  # panels of these two are titled so
+RECOMPUTED = "means recomputed from their parts"
 AN_EPOCH = ("limit", "dev_limit", "batch_size")  # what must be alike for two systems' epochs to be compared
 
 
@@ -31,33 +51,29 @@ def ladder(names, scores, report, source, title, scale="mini"):
             axes.plot(values, [place - 0.12] * len(values), **style.PUBLISHED)
             mine = [dev_score(score)(run) for run in groups[name]]
             axes.plot(mine, [place + 0.16] * len(mine), "o", color=colour, alpha=0.6)
-        axes.set_title(
-            {"mean_norm": "mean, r as (r+1)/2", "mean": "mean, r as it is"}.get(score, style.TASK_NAME.get(score)),
-            fontsize=9,
-        )
+        axes.set_title(MEAN.get(score, style.TASK_NAME.get(score)), fontsize=9)
         axes.tick_params(axis="x", labelsize=8)
     axes.set_yticks(range(len(names)), [name.replace("S10-", "").replace("M9-", "") for name in names], fontsize=8)
     axes.set_ylim(len(names) - 0.4, -0.6)
     marks = [axes.plot([], [], **style.PUBLISHED)[0], axes.plot([], [], "o", color=style.GREY)[0]]
     figure.legend(marks, [f"{report} (BERT-base)", "own runs"], loc="upper right", ncols=2, fontsize=8)
     figure.suptitle(title, x=0.01, ha="left", fontsize=10.5)
-    style.caption(
-        figure,
-        _about(groups, scale) + f"\nDiamonds: {of_report(report)} {source} (BERT-base), dev; means recomputed from their parts.",
-    )
+    note = f"\nDiamonds: {of_report(report)} {source} (BERT-base), dev" + f"; {RECOMPUTED}" * bool(MEAN.keys() & set(scores))
+    style.caption(figure, _about(groups, scale) + note + ".")
     return figure
 
 
-def _about(groups, scale):
-    """Which systems have runs here, and what makes the others."""
+def _about(groups, scale, apart=()):
+    """Which systems have runs here, and what makes the others; those `apart` have runs that this figure cannot take."""
     lines, there = [], [name for name, runs in groups.items() if runs]
     if there:
         first = groups[there[0]]
         lines.append(
-            f"{first[0]['model']}; seeds: {', '.join(f'{name} {len(groups[name])}' for name in there)}.{data_note(first)}"
+            f"{first[0]['model']}; seeds: {', '.join(f'{name} {len(groups[name])}' for name in there)}."
+            + data_note(sum(groups.values(), []))
             + differing({name: groups[name] for name in there})
         )
-    if absent := [name for name in groups if name not in there]:
+    if absent := [name for name in groups if name not in (*there, *apart)]:
         lines.append(f"Own runs not recorded yet: {', '.join(absent)}; run `{command(absent[0], scale)}` and so on.")
     return "\n".join(lines)
 
@@ -99,27 +115,49 @@ def smartcs(scale="mini"):
 
 
 def smartcs_times(scale="mini"):
-    """M10, SMARTCS' Figure 8 (time): seconds an epoch, relative to M1's, since machines differ."""
+    """SMARTCS' Figures 8 and 2 (time): an epoch's seconds and a run's hours, relative to M1's, since machines differ."""
     table = published.scores()
-    table = table[(table["report"] == "SMARTCS") & (table["time_unit"] == "s/epoch")]
-    names = list(table["run"])
+    seconds = table[(table["report"] == "SMARTCS") & (table["time_unit"] == "s/epoch")].set_index("run")["time"]
+    hours = published.table("smartcs_fig2_hours")
+    hours = dict(zip((row if row in SMARTCS else "M9-" + row.replace(" ", "") for row in hours["row"]), hours["hours"]))
     known = records.load_all(scale=scale)
-    first, _ = main_group("M1", scale, [run for run in known if run["name"] == "M1"])
-    alike = [run for run in known if not first or all(run["config"][part] == first[0]["config"][part] for part in AN_EPOCH)]
-    groups = {name: main_group(name, scale, [run for run in alike if run["name"] == name])[0] for name in names}
+    found = {name: [run for run in known if run["name"] == name] for name in SMARTCS}
+    first, _ = main_group("M1", scale, found["M1"])
+    alike = lambda run: not first or all(run["config"][part] == first[0]["config"][part] for part in AN_EPOCH)
+    groups = {name: main_group(name, scale, list(filter(alike, runs)))[0] for name, runs in found.items()}
     epoch = lambda run: run["seconds"] / run["config"]["epochs"]
-    figure = Figure(figsize=(6.4, 3.0), layout="constrained")
+    figure = Figure(figsize=(style.WIDE, 4.2), layout="constrained")
     axes = figure.subplots()
-    printed(axes, range(len(names)), table["time"] / table["time"].iloc[0], label="SMARTCS (BERT-base, GPU)")
-    for place, name in enumerate(names):
+    printed(
+        axes, seconds / seconds["M1"], [SMARTCS.index(name) for name in seconds.index], label="SMARTCS (BERT-base, GPU): an epoch"
+    )
+    square = style.PUBLISHED | {"marker": "s", "color": style.GREY, "mfc": "none", "ms": 10}  # a diamond fits into it
+    x, y = zip(*((time / hours["M1"], SMARTCS.index(name)) for name, time in hours.items()))
+    axes.plot(x, y, **square, label="SMARTCS: a run, by its hours")
+    for place, name in enumerate(SMARTCS):
         mine = relative(groups[name], first, epoch)
-        axes.plot([place - 0.15] * len(mine), mine, "o", color=style.BLUE, alpha=0.6, label=None if place else "own runs")
-    axes.set_xticks(range(len(names)), [f"{name}" for name in names])
-    axes.set(ylabel="time of an epoch / M1's", ylim=(0, 1.1 * axes.get_ylim()[1]), title="What SMART, Bregman and annealing cost")
+        axes.plot(
+            mine, [place + 0.3] * len(mine), "o", color=style.BLUE, alpha=0.6, label=None if place else "own runs: an epoch"
+        )
+    axes.set_yticks(range(len(SMARTCS)), [name.replace("M9-", "") for name in SMARTCS])
+    axes.set(xlabel="time / M1's", xlim=(0, None), ylim=(len(SMARTCS) - 0.4, -0.6), title="What each of SMARTCS' systems costs")
     axes.legend(fontsize=7.5)
-    own = "Own runs: those with M1's rows and batches, each relative to M1 of its seed. " if first else ""
-    style.caption(figure, f"{_about(groups, scale)}\n{own}Diamonds: SMARTCS' Figure 8.")
+    apart = {name: main_group(name, scale, runs)[0] for name, runs in found.items() if runs and not groups[name]}
+    style.caption(
+        figure,
+        f"{_about(groups, scale, apart)}{_left_out(apart, first)}\nOwn runs: those with M1's rows and batches, each relative to M1 of its "
+        "seed; further pre-training is not in them. Diamonds: SMARTCS' Figure 8; squares: its Figure 2.",
+    )
     return figure
+
+
+def _left_out(apart, first):
+    """For the caption: which recorded systems are not comparable with M1, and what differs."""
+    differs = lambda config: [
+        f"{part} = {json.dumps(config[part])}" for part in AN_EPOCH if config[part] != first[0]["config"][part]
+    ]
+    those = ", ".join(f"{name} ({', '.join(differs(runs[0]['config']))})" for name, runs in apart.items())
+    return f"\nRecorded, but with other rows or batches than M1: {those}." if those else ""
 
 
 def learning_rate_two_tasks(scale="mini"):
@@ -142,6 +180,9 @@ def learning_rate_two_tasks(scale="mini"):
 def batch_sizes(scale="mini"):
     """M10, SMARTCS' Figure 7: batches of (QQP, SST, STS)."""
     table = published.table("smartcs_fig7_batch_sizes")
+    table["mean_norm"] = means({task: table[task] for task in THREE})[
+        "mean_norm"
+    ]  # one of the five that it prints is of the other kind
     runs, reason = either(lambda: family("M10", ("batch_size",), scale, tasks=("sst", "qqp", "sts")))
     triples = [(line.batch_qqp, line.batch_sst, line.batch_sts) for line in table.itertuples()]
     of_run = lambda run: tuple(run["config"]["batch_size"][task] for task in ("qqp", "sst", "sts"))
@@ -150,13 +191,16 @@ def batch_sizes(scale="mini"):
     for axes, score in zip(panels, ("sst", "qqp", "sts", "mean_norm")):
         printed(axes, range(len(table)), table[score])
         x, y = [triples.index(of_run(run)) for run in runs or ()], [dev_score(score)(run) for run in runs or ()]
-        axes.plot(x, y, "o", color=style.TASK_COLOUR.get(score, style.BLACK), alpha=0.6, label="own runs")
+        each_run(axes, x, y, style.TASK_COLOUR.get(score, style.PURPLE), "own runs")
         axes.set_xticks(range(len(triples)), ["/".join(map(str, triple)) for triple in triples], rotation=70, fontsize=7)
         axes.set_xlim(-0.5, len(triples) - 0.5)
-        axes.set_title({"mean_norm": "mean (r as (r+1)/2)"}.get(score, style.TASK_NAME.get(score)), fontsize=9)
+        axes.set_title(MEAN.get(score, style.TASK_NAME.get(score)), fontsize=9)
     panels[0].set_ylabel("dev score")
     own = told(runs, "M10", ("batch_size",), scale) if runs else reason
-    style.caption(figure, lines_of(own, "x: batch of QQP/SST/STS. Diamonds: SMARTCS' Figure 7 (BERT-base), one run each."))
+    note = f"x: batch of QQP/SST/STS. Diamonds: SMARTCS' Figure 7 (BERT-base), one run each, {RECOMPUTED}."
+    if any(run["scores"].get("sts") is None for run in runs or ()):
+        note += " Crosses: no r, one answer for all pairs."
+    style.caption(figure, lines_of(own, note))
     return figure
 
 

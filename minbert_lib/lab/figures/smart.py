@@ -17,7 +17,7 @@ from .. import effect, measured, price, published, records, toy
 from ..board import main_group
 from ..systems import FELT_SMART, SMART_FORMS
 from . import Missing, style
-from .vary import categories, command, data_note, dev_score, either, family, panel, printed, relative, said, told
+from .vary import categories, command, data_note, dev_score, either, family, panel, printed, relative, said, seeds_of, told
 
 REACH = 2.2  # the toy's picture goes from -REACH to REACH
 UPDATES, RATE = 60, 0.06  # of the toy's training: few enough to run under a slider
@@ -168,8 +168,7 @@ def _beside(runs, place, scale):
             groups.setdefault((run["data"]["train/sst"]["rows"], run["config"]["epochs"]), []).append(run)
     named = {}
     for (rows, epochs), more in sorted(groups.items()):
-        seeds = len({run["config"]["seed"] for run in more})
-        named[f"{rows:,} sentences, {epochs} epochs, {seeds} seed{'s' * (seeds > 1)}"] = more
+        named[f"{rows:,} sentences, {epochs} epochs, {seeds_of(more, ('smart',))}"] = more
     return named
 
 
@@ -280,7 +279,7 @@ def updates_a_second(scale="mini"):
         axes.set_xticks(range(len(names)), ["B1\nSST only", "B2\n+ SMART,\nBregman", "B3\nround robin", "B4\nall"], fontsize=8)
     left.legend(fontsize=7.5, loc="right", frameon=True)
     about = f"{groups['B1'][0]['model']}, {groups['B1'][0]['device']}; runs: {', '.join(f'{name} {len(groups[name])}' for name in names)}"
-    about += ", each relative to B1 of its seed." + data_note(groups["B4"])
+    about += ", each relative to B1 of its seed." + data_note(sum(groups.values(), []))
     there, here = table["time"].iloc[0], np.mean([pace(run) for run in groups["B1"]])
     style.caption(figure, f"{about}\nDiamonds: SBRRT's it/s; B1 has {there:g} there, {here:.2f} here.")
     return figure

@@ -106,6 +106,15 @@ def name_points(axes, names, x, y, size=6.8, radius=3):
         )
 
 
+def distinct(count):
+    """So many colours: the palette's or, where it has too few, shades that lighten evenly, for colour-blind eyes too."""
+    import matplotlib
+
+    if count <= len(COLOURS):
+        return COLOURS[:count]
+    return [matplotlib.colors.to_hex(matplotlib.colormaps["viridis"](0.92 * place / (count - 1))) for place in range(count)]
+
+
 def plain_log(axis, steps=(1,)):
     """Numbers like 0.001 and no minor ticks on a log axis: 10⁻³ and the little lines take longer than all else that a slider draws."""
     from matplotlib.ticker import LogLocator, NullLocator

@@ -15,8 +15,6 @@ from .baseline import group
 from .vary import categories, command, dev_score, either, family, of_report, panel, printed, said, told
 from .vary import rates as rates_of
 
-LINES = (style.ORANGE, style.BLUE, style.GREEN, style.PURPLE, style.RED)
-
 
 def new_figure(panels=1, height=3.2, **kwargs):
     figure = Figure(figsize=(style.WIDE, height), layout="constrained")
@@ -28,14 +26,14 @@ def learning_rate_curves(scale="mini"):
     runs = family("S1", ("lr",), scale)
     figure, (left, right) = new_figure(2, width_ratios=(1.6, 1))
     rates = sorted({run["config"]["lr"] for run in runs})
-    for colour, rate in zip(LINES, rates):
+    for colour, rate in zip(style.distinct(len(rates)), rates):
         mine = [run for run in runs if run["config"]["lr"] == rate]
         _curves(left, mine, colour, f"{rate:g}")
         panel(right, mine, "lr", dev_score("sst"), colour, None)
     left.axvspan(*said("S1", "best epoch"), color="#EEEEEE", zorder=0)
     left.set(xlabel="epoch", ylabel="SST accuracy", title="Dev (solid) and train (dashed), by learning rate")
     left.xaxis.get_major_locator().set_params(integer=True)
-    left.legend(title="rate", fontsize=7.5, loc="upper right")
+    left.legend(title="rate", fontsize=7.5, loc="upper left", bbox_to_anchor=(1, 1))  # beside: rates may be many
     table = published.table("serbertus_table4_learning_rates")
     line = table[table["part"] == "all"]
     printed(right, line["value"].astype(float), line["sst_mean"], line["sst_max"])
@@ -176,6 +174,10 @@ FIELD_OF = {"embeddings": "embedding_lr", "layer decay": "layer_decay", "head": 
 def layer_rates(scale="mini"):
     """S7, SerBERTus' Table 4: another rate for one part, all else as it was."""
     table = published.table("serbertus_table4_learning_rates")
+    parts = list(dict.fromkeys(table["part"]))  # as printed, and by number within a part
+    table = table.astype({"value": float}).sort_values(
+        ["part", "value"], key=lambda c: c.map(parts.index) if c.name == "part" else c
+    )
     runs, reason = either(lambda: family("S7", RATE_FIELDS, scale))
     figure, axes = new_figure(height=3.5)
     for place, line in enumerate(table.itertuples()):

@@ -14,7 +14,7 @@ from .. import conflict, cost, published, records
 from ..config import THREE
 from ..systems import LADDER, SYSTEMS, TITLES, system
 from . import Missing, style
-from .vary import command, data_note, dev_score, family
+from .vary import command, data_note, dev_score, family, rows_read, seeds_of
 
 EPOCHS = ("S12", "W-sqrt", "W-annealed", "E2", "B3", "M1")  # systems that call different things an epoch
 STEPS = ("features", "hidden_layers", "augment", "smart", "smart_options", "train_encoder", "lr")  # what P1–P6 turn
@@ -44,11 +44,9 @@ def dots(axes, x, runs, score, colour, wide=0.1):
 
 def told_of(runs):
     """For a caption: model, seeds, epochs, and what a reader must know of the data."""
-    seeds = len({run["config"]["seed"] for run in runs})
     epochs = sorted({run["config"]["epochs"] for run in runs})
-    rows = {task: runs[0]["data"][f"train/{task}"]["rows"] for task in runs[0]["config"]["tasks"]}
-    data = ", ".join(f"{task.upper()} {count:,}" for task, count in rows.items() if task != "qqp")
-    many = f"{len(runs)} run{'s' * (len(runs) > 1)}, {seeds} seed{'s' * (seeds > 1)}"
+    data = ", ".join(f"{task.upper()} {rows_read(runs, task)}" for task in runs[0]["config"]["tasks"] if task != "qqp")
+    many = f"{len(runs)} run{'s' * (len(runs) > 1)}, {seeds_of(runs)}"
     many += f", {' or '.join(map(str, epochs))} epoch{'s' * (epochs != [1])}; training rows: {data}."
     return f"{runs[0]['model']}. {many}{data_note(runs)}"
 

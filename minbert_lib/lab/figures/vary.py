@@ -69,20 +69,35 @@ def told(runs, name, fields=(), scale="mini"):
     """For a caption: model, number of runs and seeds, and how their fixed settings differ from the row's line."""
     config, line = runs[0]["config"], records.rounded(system(name, scale).to_dict())
     changed = {k: v for k, v in config.items() if k not in (*fields, "seed", "name") and v != line[k]}
-    seeds = sorted({run["config"]["seed"] for run in runs})
     some = lambda count, what: f"{count} {what}" + "s" * (count != 1)
-    text = f"{runs[0]['model']}: {some(len(runs), 'run')}, {some(len(seeds), 'seed')}, {some(config['epochs'], 'epoch')}"
+    text = f"{runs[0]['model']}: {some(len(runs), 'run')}, {seeds_of(runs, fields)}, {some(config['epochs'], 'epoch')}"
     if changed:
         text += "; unlike " + name + ": " + ", ".join(f"{k} = {json.dumps(v)}" for k, v in changed.items())
     return text + "." + data_note(runs)
 
 
+def seeds_of(runs, fields=None):
+    """For a caption: how many seeds a point has, fewest to most; points differ in `fields`, if these are given, else in any setting."""
+    points = {}
+    for run in runs:
+        point = rest(run["config"], ()) if fields is None else setting(run, fields)
+        points.setdefault(point, set()).add(run["config"]["seed"])
+    fewest, most = (pick(map(len, points.values())) for pick in (min, max))
+    return f"{most} seed{'s' * (most > 1)}" if fewest == most else f"{fewest} to {most} seeds a point"
+
+
+def rows_read(runs, task):
+    """For a caption: how many training rows these runs read of a task, fewest to most; "" where none did."""
+    found = {run["data"][f"train/{task}"]["rows"] for run in runs if f"train/{task}" in run.get("data", {})}
+    return " to ".join(f"{rows:,}" for rows in sorted({min(found), max(found)})) if found else ""
+
+
 def data_note(runs):
     """What a reader must know of the data: a subset, or MiniLM's and Quora's special relation."""
-    if "train/qqp" not in runs[0]["data"]:
+    if not (rows := rows_read(runs, "qqp")):
         return ""
-    rows, file = (runs[0]["data"]["train/qqp"][key] for key in ("rows", "file"))
-    note = f" QQP: {rows:,} training rows of {file}."
+    files = sorted({run["data"]["train/qqp"]["file"] for run in runs if "train/qqp" in run.get("data", {})})
+    note = f" QQP: {rows} training rows of {' or '.join(files)}."
     return note + (" MiniLM-L6's own training saw Quora pairs." if "MiniLM" in runs[0]["model"] else "")
 
 
@@ -109,10 +124,16 @@ def panel(axes, runs, field, score, colour=style.BLUE, label="own runs", place=l
     y = np.array([score(run) for run in runs], dtype=float)
     at = np.unique(x)
     axes.plot(at, [y[x == value].mean() for value in at], color=colour, label=label)
-    axes.plot(x, y, "o", color=colour, alpha=0.6)
+    each_run(axes, x, y, colour)
+
+
+def each_run(axes, x, y, colour, label=None):
+    """Every run a dot; where its score is undefined, a cross at the foot."""
+    axes.plot(x, y, "o", color=colour, alpha=0.6, label=label)
     if (gone := np.isnan(y)).any():
         low = axes.get_xaxis_transform()
-        axes.plot(x[gone], np.full(gone.sum(), 0.04), "x", color=colour, transform=low, label="no r: one answer for all pairs")
+        x = np.asarray(x)[gone]
+        axes.plot(x, np.full(len(x), 0.04), "x", color=colour, transform=low, label="no r: one answer for all pairs")
 
 
 def printed(axes, x, y, top=None, label="published (BERT-base)"):
