@@ -109,9 +109,10 @@ def train(args):
 def sweep(args):
     """Run a system at many settings and seeds; what is recorded is not run again.
 
-    --grid lr=1e-5,2e-5,5e-5 --grid batch_size=16,32 --seeds 0,1,2 runs every combination; --random 10 draws that many, from
-    two numbers log-uniformly between them; without either, a row that is a sweep (S1, S3 …) runs its own grid. --plan says how
-    many runs, how long and how much memory, and starts nothing.
+    --grid lr=1e-5,2e-5,5e-5 --grid batch_size=16,32 --seeds 0,1,2 runs every combination; --random 10 draws that many, no
+    setting twice: two numbers are a range, in whichever order (drawn log-uniformly where both are positive, uniformly where one
+    is 0), and from a longer list or from words one is drawn. Without either, a row that is a sweep (S1, S3 …) runs its own
+    grid. --plan says how many runs, how long and how much memory, and starts nothing.
     """
     from .home import scale
     from .lab import sweep as room
@@ -119,7 +120,7 @@ def sweep(args):
     from .lab.planning import plan_text
     from .lab.systems import SWEEPS
 
-    axes = {name: room.values(text) for name, _, text in (axis.partition("=") for axis in args.grid)}
+    axes = room.axes_of(args.grid)
     fixed = dict(map(parse_setting, args.set))
     if args.workers < 1 or not all(seed.strip().isdecimal() for seed in args.seeds.split(",")):
         raise MinbertError(f"--workers {args.workers} --seeds {args.seeds}: at least one worker, and seeds as in 0,1,2")
@@ -138,10 +139,11 @@ def sweep(args):
     print(plan_text(configs, args.workers))
     if args.plan:
         return
-    for config, record in zip(configs, room.run_all(configs, args.workers, args.ray)):
-        changed = " ".join(f"{name}={getattr(config, name)}" for name in axes)
-        scores = " ".join(f"{task} {value:.4f}" for task, value in record["scores"].items() if value is not None)
-        print(f"{config.name} {changed} seed={config.seed}: {scores}")
+    try:
+        room.run_all(configs, args.workers, args.ray)
+    finally:  # also where one has failed
+        for line in room.told(configs, axes):
+            print(line, flush=True)
 
 
 def predict(args):

@@ -54,10 +54,14 @@ COMMANDS = {  # name: summary, then its options; a list among them: exactly one 
         option("--set", action="append", default=[], metavar="NAME=VALUE", help="the same for all runs (repeatable)"),
         option("--seeds", default="0", metavar="0,1,2", help="default: %(default)s"),
         option("--scale", **SCALES),
-        option("--random", type=int, metavar="N", help="N random draws in place of the whole grid"),
+        option("--random", type=int, metavar="N", help="N random settings between the grid's values in place of all of them"),
         option("--search-seed", type=int, default=0, metavar="S", help="seed of the draws (default: %(default)s)"),
         option("--workers", type=int, default=1, metavar="N", help="processes on this machine (default: %(default)s)"),
-        option("--ray", metavar="ADDRESS", help="run on a Ray cluster; 'local' starts one here"),
+        option(
+            "--ray",
+            metavar="ADDRESS",
+            help="run on the Ray cluster at host:port; 'auto' finds this machine's, 'local' starts one",
+        ),
         option("--plan", action="store_true", help="say what it would take, and start nothing"),
     ],
     "predict": [

@@ -539,7 +539,7 @@ def test_a_run_that_diverges_is_told_once_below_those_that_did_not(workers, capf
         out, err = capfd.readouterr()
         told = [line for line in err.splitlines() if not line.startswith("going on from step")]
         assert re.fullmatch(
-            r"minbert: 1 of 2 runs ended without a record; .*C2, seed 0 \(\w+\): loss of sst is not finite.*", *told
+            r"minbert: 1 of 2 runs ended without a record; .*C2, seed 0 \(\w+\): the loss of sst is not finite.*", *told
         )
         assert re.fullmatch(r"C2 lr=0.0001 seed=0: sst 0\.\d{4}", out.splitlines()[-1]) and "lr=1e+20" not in out
 

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from fake_runs import fake
 
 from minbert_lib.errors import MinbertError
 from minbert_lib.lab import records, sweep
@@ -117,5 +118,39 @@ def test_no_cluster_to_be_found_is_told_in_a_line(own_home, monkeypatch):
 
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))
-    with pytest.raises(MinbertError, match=r"^--ray auto: Could not find any running Ray instance\.; `ray start --head`.*local"):
+    with pytest.raises(MinbertError, match=r"^--ray auto: Could not find any running Ray instance; `ray start --head`.*local"):
         sweep.run_all(sweep.grid("C2", {"lr": RATES}, **SMALL), ray="auto")
+
+
+def test_a_run_that_fails_on_a_cluster_is_told_and_the_others_are_recorded(own_home, monkeypatch, capsys):
+    """With a Ray made up, whose tasks are done at once."""
+
+    class RayError(Exception):
+        cause = MinbertError("the loss is not finite")
+
+    def get(task):
+        if task[0]["lr"] == 2e-4:
+            raise RayError
+        return fake(sweep.RunConfig.from_dict(task[0]), own_home / "there"), {}
+
+    made_up = SimpleNamespace(
+        init=lambda **_: None,
+        shutdown=lambda: None,
+        cluster_resources=lambda: {"CPU": 2.0},
+        remote=lambda **_: lambda function: SimpleNamespace(remote=lambda values, home: Task((values, home))),
+        wait=lambda waiting: (waiting[:1], waiting[1:]),
+        get=get,
+        exceptions=SimpleNamespace(RayError=RayError),
+    )
+    monkeypatch.setitem(sys.modules, "ray", made_up)
+    configs = sweep.grid("C2", {"lr": RATES}, **SMALL)
+    with pytest.raises(MinbertError, match=rf"^1 of 3 runs .* \({configs[1].key()}\): the loss is not finite$"):
+        sweep.run_all(configs, ray="local", progress=True)
+    assert [bool(records.find(config)) for config in configs] == [True, False, True]
+    assert capsys.readouterr().err.splitlines()[-1] == "3 of 3 done, 1 failed"
+
+
+class Task(tuple):
+    """Told apart by what it is, as Ray's are."""
+
+    __hash__, __eq__ = object.__hash__, object.__eq__

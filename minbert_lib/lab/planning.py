@@ -6,6 +6,7 @@ is not made yet. What no record speaks for has no estimate, and the plan says so
 """
 
 import functools
+import heapq
 
 from ..errors import MinbertError
 from ..home import scale
@@ -14,11 +15,14 @@ from ..text.rows import read_rows
 from . import cost, pretraining, records
 
 
-def plan(configs):
-    """What a sweep would take, from records of like runs: a dictionary of counts, seconds and memory, before anything starts."""
+def plan(configs, workers=1):
+    """What a sweep would take, from records of like runs: a dictionary of counts, seconds and memory, before anything starts.
+
+    "seconds" are those of one worker, "elapsed" of as many as there are; one without a run has nothing to do and counts for nothing.
+    """
     todo = [config for config in configs if records.find(config) is None]
     known = [record for record in records.load_all() if "data" in record]  # another program's run has none
-    seconds, peak, guessed = 0.0, 0.0, 0
+    each, peak, guessed = [], 0.0, 0
     whole = functools.cache(_rows)  # of a file that is read once a plan
     for config in todo:
         settings = records.rounded(config.to_dict())
@@ -29,11 +33,21 @@ def plan(configs):
         nearest = min(like, key=lambda r: _distance(settings, r, whole))
         longest = max(nearest["wall_seconds"], nearest["seconds"])  # a run that went on after a stop has only its last wall time
         share = _work(settings, nearest, whole) / _work(nearest["config"], nearest, whole)
-        seconds += longest * share * config.epochs / nearest["config"]["epochs"]
+        each.append(longest * share * config.epochs / nearest["config"]["epochs"])
         peak = max(peak, nearest["peak_memory_mb"])
-    first = _pretraining(todo, known)
-    return {"runs": len(configs), "recorded": len(configs) - len(todo), "to_do": len(todo), "seconds": seconds + first["seconds"],
+    first, steps = _pretraining(todo, known)
+    workers = max(1, min(workers, len(todo)))
+    return {"runs": len(configs), "recorded": len(configs) - len(todo), "to_do": len(todo), "seconds": sum(each) + first["seconds"],
+            "workers": workers, "elapsed": _shared_out(steps, workers) + _shared_out(each, workers),
             "peak_memory_mb": peak, "without_estimate": guessed, "pretraining": first}  # fmt: skip
+
+
+def _shared_out(seconds, workers):
+    """When the last worker is done, if each takes the next run as soon as it is free: never before the longest run is."""
+    free = [0.0] * workers
+    for one in seconds:
+        heapq.heapreplace(free, free[0] + one)
+    return max(free)
 
 
 def _kind(config):
@@ -78,9 +92,10 @@ def _rows(task, name):
 
 
 def _pretraining(todo, known):
-    """What comes before the runs: {"steps", their "seconds", and "without_estimate": more steps, whose time no record tells}."""
+    """What comes before the runs: {"steps", their "seconds", and "without_estimate": more steps, whose time no record tells};
+    and the seconds of each one by itself, which no two workers can share."""
     timed = [record for record in known if (record.get("pretraining") or {}).get("seconds")]
-    facts = {"steps": 0, "seconds": 0.0, "without_estimate": 0}
+    facts, each = {"steps": 0, "seconds": 0.0, "without_estimate": 0}, []
     for config, left in pretraining.outstanding(todo):
         like = [record for record in timed if record["config"]["scale"] == config.scale]
         if not like:
@@ -90,8 +105,8 @@ def _pretraining(todo, known):
         asked = pretraining.checked(config.pretrain)
         nearest = min(like, key=lambda r: _unlike(asked, pretraining.checked(r["config"]["pretrain"])))
         share = asked["batch_size"] / pretraining.checked(nearest["config"]["pretrain"])["batch_size"]
-        facts["seconds"] += left * share * nearest["pretraining"]["seconds"] / nearest["pretraining"]["steps"]
-    return facts
+        each.append(left * share * nearest["pretraining"]["seconds"] / nearest["pretraining"]["steps"])
+    return facts | {"seconds": sum(each)}, each
 
 
 def _unlike(one, other):
@@ -100,14 +115,15 @@ def _unlike(one, other):
 
 
 def plan_text(configs, workers=1):
-    facts = plan(configs)
+    facts = plan(configs, workers)
+    workers = facts["workers"]
     lines = [f"{facts['runs']} runs, {facts['recorded']} of them recorded, {facts['to_do']} to do"]
     if facts["seconds"]:
-        one, all_of_them = _long(facts["seconds"]), _long(facts["seconds"] / workers)
-        lines.append(f"about {one} of one worker ({all_of_them} with {workers}), by records of like runs")
+        shared = f" ({about(facts['elapsed']).removeprefix('about ')} with {workers})" if workers > 1 else ""
+        lines.append(f"{about(facts['seconds'])} of one worker{shared}, by records of like runs")
     first = facts["pretraining"]
     if first["seconds"]:
-        lines.append(f"of it about {_long(first['seconds'])} for {first['steps']:,} steps of pre-training")
+        lines.append(f"of it {about(first['seconds'])} for {first['steps']:,} steps of pre-training")
     if facts["peak_memory_mb"]:
         lines.append(f"about {facts['peak_memory_mb'] * workers / 1024:.1f} GB of memory")
     if first["without_estimate"]:
@@ -117,5 +133,8 @@ def plan_text(configs, workers=1):
     return "\n".join(lines)
 
 
-def _long(seconds):
-    return f"{seconds / 3600:.1f} hours" if seconds >= 3600 else f"{seconds / 60:.1f} minutes"
+def about(seconds):
+    """A time in words, no more exact than an estimate is."""
+    if seconds < 60:
+        return "under a minute"
+    return f"about {seconds / 3600:.1f} hours" if seconds >= 3600 else f"about {seconds / 60:.1f} minutes"
