@@ -352,7 +352,7 @@ def test_an_epochs_folder_is_no_member_with_the_best_epochs_predictions(finished
     )
     other = tmp_path / f"run/epoch-{3 - record['best_epoch']}"
     assert cli.main(["ensemble", str(other), "--task", "sst", "--scale", "tiny"]) == 2
-    assert "predictions are not here; an epoch's folder has weights only" in capsys.readouterr().err
+    assert "predictions are not here (an epoch's folder has weights only)" in capsys.readouterr().err
     best = members.recorded(
         [str(tmp_path / f"run/epoch-{record['best_epoch']}")], "mini"
     )  # of its own scale, whichever is asked for

@@ -62,7 +62,7 @@ def _of_runs(name, scale, known):
     row["setting"] = ", ".join(filter(None, told))  # beside the line of the one that was run
     for score in SCORES:
         scored = group
-        if mine and score in TASKS and not any(score in r["scores"] for r in mine if r in group):  # its runs are of one task each
+        if mine and score in TASKS and not any(score in r["scores"] for r in group):  # its runs are of one task each
             scored, _ = main_group(name, scale, [r for r in mine if r["config"]["tasks"] == [score]])
         values = [r["scores"][score] for r in scored if r["scores"].get(score) is not None]
         row[score] = np.mean(values) if values else np.nan

@@ -79,9 +79,8 @@ def greedy_ensemble(members, labels, score, replacement=False, limit=None, stop=
 @dataclass(frozen=True)
 class Honest:
     usual: float  # chosen on all of dev and scored on all of dev
-    each: tuple[
-        float, ...
-    ]  # for every way to cut dev: the mean over its parts, each scored by an ensemble that was chosen without it
+    # of every way to cut dev the mean over its parts, each scored by a team that was chosen without it
+    each: tuple[float, ...]
     chosen: tuple[tuple[int, ...], ...]  # the choice of each fold
 
     @property

@@ -81,13 +81,10 @@ def command_of(record):
     config = record["config"]
     name = config["name"] if config["name"] in SYSTEMS else "C2"
     line = system(name, config["scale"], config["seed"])
-    for alike in (
-        records.rounded,
-        json.dumps,
-    ):  # 3e-5 * 5 is a hair above the .00015 that a record keeps: some runs had one, some the other
-        changed = {
-            field: value for field, value in config.items() if field != "name" and alike(value) != alike(vars(line)[field])
-        }
+    # 3e-5 * 5 is a hair above the .00015 that a record keeps: some runs had one, some the other
+    for alike in (records.rounded, json.dumps):
+        there = {field: value for field, value in config.items() if field != "name"}
+        changed = {field: value for field, value in there.items() if alike(value) != alike(vars(line)[field])}
         if line.with_(**changed, name=config["name"]).key() == record["key"]:
             break
     switches = "".join(f" --set '{field}={json.dumps(value)}'" for field, value in changed.items())

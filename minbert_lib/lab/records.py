@@ -162,12 +162,9 @@ def predictions(record):
     """{split: {task: array}} of a record that was loaded or saved."""
     path = Path(record["path"]).with_suffix(".npz")
     if not path.is_file():
-        remedy = (
-            "an epoch's folder has weights only: `minbert predict`, or --average"
-            if "weights after" in str(record["notes"])
-            else ""
+        raise MinbertError(
+            f"{path}: this run's predictions are not here (an epoch's folder has weights only); run it again to have them"
         )
-        raise MinbertError(f"{path}: this run's predictions are not here; {remedy or 'run it again to have them'}")
     out = {}
     for name, values in read_arrays(path).items():
         split, _, task = name.partition("/")

@@ -176,9 +176,8 @@ def check_greedy(answer):
     cases = []
     for count, n, score in ((5, 12, near), (6, 8, hits), (4, 10, near), (7, 6, hits), (3, 9, near), (6, 14, near)):
         labels = rng.integers(0, 2, n).astype(float)
-        size, spoilt = {3: (0.3, 1.0), 4: (1.8, 0.3)}.get(
-            count, (1.0, 1.0)
-        )  # so small that a sum, so large that half comes closer
+        # some so small that their sum comes closer than their mean, some so large that half of one does
+        size, spoilt = {3: (0.3, 1.0), 4: (1.8, 0.3)}.get(count, (1.0, 1.0))
         noise = spoilt * rng.uniform(0.2, 0.8, count)[:, None]
         members = [size * np.clip(row, 0, 1) for row in labels + noise * rng.normal(size=(count, n))]
         cases.append({"members": members, "labels": labels, "score": score})

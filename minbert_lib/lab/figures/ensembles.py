@@ -91,9 +91,8 @@ def optimism(scale=None, draws=12):
     sizes = sorted({size for size in (2, 3, 4, 6, 8, 12, 16, 24) if size < len(pool.runs)} | {len(pool.runs)})
     rng, rows = np.random.default_rng(0), []
     for size in sizes:
-        sets, cuts = (
-            (draws, 1) if size < len(pool.runs) else (1, draws)
-        )  # of all there is one set, so dev is cut anew in its place
+        # of all there is one set only, so dev is cut anew in its place
+        sets, cuts = (draws, 1) if size < len(pool.runs) else (1, draws)
         for _ in range(sets):
             drawn = [pool.predictions[i] for i in rng.permutation(len(pool.runs))[:size]]
             found = cross_validated_greedy(drawn, pool.labels, score_of(pool.task), seed=int(rng.integers(99)), cuts=cuts)

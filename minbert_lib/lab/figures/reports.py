@@ -180,9 +180,8 @@ def learning_rate_two_tasks(scale="mini"):
 def batch_sizes(scale="mini"):
     """M10, SMARTCS' Figure 7: batches of (QQP, SST, STS)."""
     table = published.table("smartcs_fig7_batch_sizes")
-    table["mean_norm"] = means({task: table[task] for task in THREE})[
-        "mean_norm"
-    ]  # one of the five that it prints is of the other kind
+    # one of the five means that the report prints is of the other kind
+    table["mean_norm"] = means({task: table[task] for task in THREE})["mean_norm"]
     runs, reason = either(lambda: family("M10", ("batch_size",), scale, tasks=("sst", "qqp", "sts")))
     triples = [(line.batch_qqp, line.batch_sst, line.batch_sts) for line in table.itertuples()]
     of_run = lambda run: tuple(run["config"]["batch_size"][task] for task in ("qqp", "sst", "sts"))
