@@ -597,7 +597,7 @@ def test_a_plan_counts_before_anything_starts():
     run(configs[0], out=records.own_folder() / "mine", progress=False)  # a folder among the records' is no scale's
     facts = planning.plan(configs)
     assert (facts["runs"], facts["recorded"], facts["to_do"]) == (2, 1, 1) and facts["seconds"] > 0
-    assert "2 runs, 1 of them recorded" in planning.plan_text(configs)
+    assert "2 runs, 1 recorded" in planning.plan_text(configs)
 
 
 def test_plan_says_runs_time_and_memory_and_starts_nothing(capsys):
@@ -621,7 +621,7 @@ def test_plan_says_runs_time_and_memory_and_starts_nothing(capsys):
     assert cli.main(command) == 0
     said = capsys.readouterr().out
     seconds = 6 * 4 * record["wall_seconds"]  # six runs of four epochs; the record's had one
-    assert "6 runs, 0 of them recorded, 6 to do" in said
+    assert "6 runs, 0 recorded, 6 to do" in said
     one, two = planning.about(seconds), planning.about(seconds / 2).removeprefix("about ")
     assert f"{one} of one worker ({two} with 2)" in said
     assert f"about {2 * record['peak_memory_mb'] / 1024:.1f} GB of memory" in said

@@ -77,6 +77,8 @@ def test_the_table_of_ways_counts_each_model_once(invented):
         assert rows["ensemble"][task] == team.pool.score(team.ensemble.chosen) >= rows["best per task"][task]
         assert rows["ensemble, cross-validated"][task] == team.honest.honest
     assert not members.lacking(rows, "mini")
+    alone = members.as_text(members.choose(invented[:1]))  # where nothing is chosen, nothing is said of the choice
+    assert "1 candidate," in alone and "flatters" not in alone and "flatters" in members.as_text(teams)
     parts = rows["ensemble"]
     assert parts["mean_norm"] == pytest.approx((parts["sst"] + parts["qqp"] + (parts["sts"] + 1) / 2) / 3)
 

@@ -87,7 +87,7 @@ def test_a_plan_without_a_record_that_tells_says_so(empty_home, monkeypatch):
     monkeypatch.setattr(records, "folders", lambda: [records.own_folder()])
     for row, runs, steps in (("W-domain", 3, "8,000"), ("M7", 8, "16,000")):  # M7: eight ways of 2,000 steps each
         said = planning.plan_text(sweep.of_row(row, (0,), "mini"))
-        assert f"{runs} runs, 0 of them recorded" in said and f"{steps} steps of pre-training come on top" in said
+        assert f"{runs} runs, 0 recorded" in said and f"{steps} steps of pre-training come on top" in said
         assert "about" not in said
 
 

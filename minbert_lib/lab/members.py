@@ -184,8 +184,11 @@ def as_text(teams):
     lines = []
     for task, team in teams.items():
         candidates = team.pool
-        lines.append(f"{task}: {len(candidates.runs)} candidates, {len(candidates.labels):,} dev examples")
+        one = len(candidates.runs) == 1
+        lines.append(f"{task}: {len(candidates.runs)} candidate{'s' * (not one)}, {len(candidates.labels):,} dev examples")
         lines += [f"  {value:.4f}  + {named(run)}" for run, value in zip(team.runs, team.ensemble.path)]
+        if one:
+            continue  # nothing was chosen, and so nothing flatters
         low, high = min(team.honest.each), max(team.honest.each)
         flattery = f"{team.honest.optimism:+.4f} (dev cut in {len(team.honest.each)} ways: {low:.4f} to {high:.4f})"
         lines.append(f"  {team.honest.honest:.4f}  cross-validated: the choice flatters itself by {flattery}")

@@ -117,7 +117,7 @@ def _unlike(one, other):
 def plan_text(configs, workers=1):
     facts = plan(configs, workers)
     workers = facts["workers"]
-    lines = [f"{facts['runs']} runs, {facts['recorded']} of them recorded, {facts['to_do']} to do"]
+    lines = [f"{facts['runs']} run{'s' * (facts['runs'] != 1)}, {facts['recorded']} recorded, {facts['to_do']} to do"]
     if facts["seconds"]:
         shared = f" ({about(facts['elapsed']).removeprefix('about ')} with {workers})" if workers > 1 else ""
         lines.append(f"{about(facts['seconds'])} of one worker{shared}, by records of like runs")
@@ -129,7 +129,7 @@ def plan_text(configs, workers=1):
     if first["without_estimate"]:
         lines.append(f"{first['without_estimate']:,} steps of pre-training come on top: no record tells how long they take")
     if facts["without_estimate"]:
-        lines.append(f"{facts['without_estimate']} runs are unlike any recorded one: no estimate for them")
+        lines.append(f"unlike any recorded one, so without an estimate: {facts['without_estimate']}")
     return "\n".join(lines)
 
 
