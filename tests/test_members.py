@@ -320,6 +320,7 @@ def test_soft_labels_reach_the_student_and_its_loss_is_cross_entropy_with_them(f
     assert isinstance(made.dev["sst"].labels[0].item(), int)  # dev is scored by what people said
     record = run(system("C2", "tiny", **SMALL, soft_labels="two"))
     assert record["config"]["soft_labels"] == "two" and record["scores"]["sst"] > 0
+    assert f"sst's soft labels are the mean of {', '.join(about['members'])}" in record["notes"]
 
 
 def test_epochs_of_one_run_are_kept_and_averaged(finished, tmp_path, capsys):

@@ -8,6 +8,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +72,7 @@ def prepare(config, yours=None, device=None, micro_batch=None):
         **{name: getattr(config, name) for name in TRAINER_FIELDS},
         **hers(yours, planner="epoch_plan"),
     )
-    notes += read_unevenly(trainer)
+    notes += read_unevenly(trainer) + taught_by(config)
     return Prepared(config, model, tokenizer, train, dev, trainer, device, precision, notes)
 
 
@@ -110,7 +111,9 @@ def soft_labels(name, rows):
     about = path.with_suffix(".json")
     try:
         values = np.load(path, allow_pickle=False).astype(np.float32)
-        made_of = json.loads(about.read_text(encoding="utf-8"))["sha256"] if about.is_file() else rows.sha256[:16]
+        made_of = rows.sha256[:16]
+        if about.is_file():
+            made_of, _ = itemgetter("sha256", "members")(json.loads(about.read_text(encoding="utf-8")))
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise MinbertError(
             f"{path} or the .json beside it is damaged ({error}): `minbert ensemble RUN … --teach {name}`"
@@ -120,6 +123,14 @@ def soft_labels(name, rows):
     if len(values) < len(rows):
         raise MinbertError(f"{path}: {len(values):,} predictions for {len(rows):,} examples")
     return values[spread(range(len(values)), len(rows))]  # the same rows as `limit` took
+
+
+def taught_by(config):
+    """One line a task, for the record: the runs whose mean its soft labels are."""
+    folder = teacher_folder(config.soft_labels)
+    abouts = {task: folder / f"{task}-train.json" for task in config.tasks if config.soft_labels}
+    members = {task: json.loads(path.read_text(encoding="utf-8"))["members"] for task, path in abouts.items() if path.is_file()}
+    return [f"{task}'s soft labels are the mean of {', '.join(keys)}" for task, keys in members.items()]
 
 
 def start_of(config):

@@ -71,11 +71,12 @@ def _all_else(run, ingredient):
 
 
 def speaks_first(groups, task, ingredient, scale):
-    """The groups that were scored on a task; first the one that speaks for the ingredient."""
+    """The groups that were scored on a task; first the one that speaks for the ingredient: it read most of the task, and least beside it."""
     line = setting({"config": records.rounded(system(ingredient.row, scale).to_dict())}, ingredient.fields)
-    rows = lambda runs: sum(runs[0][0]["data"][f"train/{name}"]["rows"] for name in runs[0][0]["config"]["tasks"])
+    rows = lambda runs: runs[0][0]["data"].get(f"train/{task}", {}).get("rows", 0)
+    tasks = lambda runs: len(runs[0][0]["config"]["tasks"])
     scored = [group for group in groups if f"dev/{task}" in groups[group][0][0]["data"]]
-    rank = lambda group: (group[1] != line, -len(groups[group]), -rows(groups[group]), group)
+    rank = lambda group: (group[1] != line, -len(groups[group]), -rows(groups[group]), tasks(groups[group]), group)
     return [groups[group] for group in sorted(scored, key=rank)]
 
 
