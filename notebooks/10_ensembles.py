@@ -282,9 +282,9 @@ figures.draw("10_3_optimism")
 # %% [markdown]
 # ![Greedy score where it was chosen and where it was not, against the number of candidates](../figures/10_3_optimism.png)
 #
-# The gap is what the choice says too much: half a point for up to four candidates, about a point from six on, two at the right end; as large as many a gain that
+# The gap is what the choice says too much: half a point for a handful of candidates, about a point from a dozen on, two at the right end; as large as many a gain that
 # the reports tell of. The honest line rises too: choosing from more *is* better, only not by as much as it says. But *good* ones, not
-# many: the 43 runs that read their data twice at least give the rule .491 honestly, all 332 no more, .487; what is left out by such a rule, made before anybody
+# many: the 43 runs that read their data twice at least give the rule .491 honestly, all 333 no more, .487; what is left out by such a rule, made before anybody
 # looks at dev, cannot flatter. One way to cut dev into folds may be lucky by a point (the dots at the right end are twelve), so such a number is the mean of ten.
 #
 # The "best single" is flattered in the same way, being the best of several; and so is the "best epoch" of each run. SerBERTus' Table 7 can be read that way: the
@@ -335,7 +335,7 @@ figures.draw("10_5_ingredients")
 # * **Own top layers** (CerBERTus, two of six): +.027, +.043, +.096 on SST, mean +.055 (+.035 to +.076): all seeds agree on the sign, not on the size. −.008 on
 #   STS (−.012 to −.004), +.009 on QQP (−.001 to +.018). Here too a second epoch of the shared encoder gives more (SST .388 → .465, notebook 09).
 # * **SMART**, weight 1: −.001, −.002, +.009, mean +.002 (−.010 to +.014). Grey settings go from −.065, where it is heavy, to +.047 in M5, whose rate is too
-#   high without it (notebook 08). Its dots on QQP and STS are P5's: SMART on SST alone over a frozen encoder, so nothing could reach them.
+#   high without it (notebook 08). On all three tasks, one epoch: QQP −.001, STS +.003 (−.000 to +.007; two seeds).
 # * **Further pre-training on a task's own text** depends on what it is compared with. At a rate that suits: SST −.011 (−.025 to +.003), QQP −.02, STS −.01 to
 #   −.03 (grey, one seed each). Beside M1, whose rate is too high, it gains: QQP +.016 to +.070, STS +.022 to +.096, SST +.05 to +.19 (M7, three seeds).
 # * **Other tasks first**: STS after QQP loses, in all three seeds, −.012 (−.019 to −.004): this checkpoint's first training suits STS better than what QQP makes
