@@ -66,7 +66,7 @@ def more_members(scale=None):
             "greedy\nstops", (stop, axes.get_ylim()[0]), (3, 3), textcoords="offset points", fontsize=7.5, color="#8a5f00"
         )
         axes.set(xlabel="members averaged", ylabel=style.TASK_NAME[task], xscale="log")
-        ticks = [many for many in (1, 2, 3, 10, 30, 100, 300, 1000) if many <= len(k) and (many != 2 or len(k) < 10)]
+        ticks = k if len(k) < 10 else [many for many in (1, 3, 10, 30, 100, 300, 1000) if many <= len(k)]
         axes.set_xticks(ticks, ticks)
         axes.set_xticks([], minor=True)
     figure.legend(*panels[0].get_legend_handles_labels(), fontsize=7.5, loc="outside upper left", ncols=2)
